@@ -1,0 +1,90 @@
+# Dozaar. `make help` lists what there is to make.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GOLANGCI_LINT_VERSION := v2.15.0
+GOVULNCHECK_VERSION   := v1.9.0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+TOOLS   := $(CURDIR)/.tools
+PAGE    := pkg/web/dist/index.html
+E2E     := cmd/dozaar/e2e
+
+.PHONY: help
+help: ## what there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+.PHONY: run
+run: build ## build and start the whole product on embedded engines; prints where to click
+	bin/dozaar all --dev
+
+.PHONY: build
+build: need-go $(PAGE) ## bin/dozaar, with the page in it
+	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/dozaar ./cmd/dozaar
+
+.PHONY: test
+test: build $(E2E)/js/node_modules $(TOOLS)/venv/ready need-chromium ## every test: unit (with -race), model, end to end, page
+	go test -race -timeout 10m $$(go list ./... | grep -v /$(E2E))
+	cd pkg/web && npm run --silent check && npm test --silent
+	DOZAAR_PYTHON=$(TOOLS)/venv/bin/python go test -count=1 -timeout 8m -v ./$(E2E)
+
+.PHONY: test-fast
+test-fast: need-go ## the Go tests without -race and without a browser
+	go test -timeout 5m $$(go list ./... | grep -v /$(E2E))
+
+.PHONY: model
+model: need-go ## tens of thousands of random histories of the numbering rules
+	go test -run Model -timeout 30m ./streams/deliver -rapid.checks=20000
+
+.PHONY: fuzz
+fuzz: need-go ## each fuzz target for 30 seconds
+	@for pkg in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg | grep ^Fuzz || true); do \
+	    echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime 30s $$pkg; done; done
+
+.PHONY: lint
+lint: need-go $(TOOLS)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION) ## golangci-lint, module tidiness, known vulnerabilities where their database can be reached
+	$(TOOLS)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION) run ./...
+	go mod tidy -diff
+	@$(MAKE) --no-print-directory vulncheck
+
+.PHONY: vulncheck
+vulncheck: need-go ## govulncheck; says so where its database cannot be reached
+	@out=$$(go run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) ./... 2>&1) && echo "$$out" || { \
+	  if grep -qiE 'dial tcp|no such host|lookup .*: |403 Forbidden|connection refused|timeout' <<<"$$out"; then \
+	    echo "govulncheck: not run, its database cannot be reached from here"; \
+	  else echo "$$out"; exit 1; fi; }
+
+.PHONY: clean
+clean: ## what make built; not the data
+	rm -rf bin .tools pkg/web/node_modules $(E2E)/js/node_modules
+	find pkg/web/dist -mindepth 1 ! -name .gitkeep -delete
+
+# What a new machine may lack, said in one line each.
+.PHONY: need-go need-node need-chromium
+need-go:
+	@command -v go >/dev/null || { echo "Go 1.26 or newer is missing: https://go.dev/dl"; exit 1; }
+need-node:
+	@command -v npm >/dev/null || { echo "Node.js 20 or newer with npm is missing: https://nodejs.org (Debian: apt-get install nodejs npm)"; exit 1; }
+need-chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null || { echo "Chromium is missing, the page is tested in it (Debian: apt-get install chromium)"; exit 1; }
+
+pkg/web/node_modules: pkg/web/package-lock.json | need-node
+	cd pkg/web && npm ci --silent && touch node_modules
+
+$(PAGE): pkg/web/node_modules $(shell find pkg/web/src pkg/web/*.html pkg/web/*.ts pkg/web/*.mjs pkg/web/package.json -type f 2>/dev/null)
+	cd pkg/web && npm run --silent build && touch dist/index.html
+
+$(E2E)/js/node_modules: $(E2E)/js/package-lock.json | need-node
+	cd $(E2E)/js && npm ci --silent && touch node_modules
+
+$(TOOLS)/venv/ready: $(E2E)/python/requirements.txt
+	@command -v python3 >/dev/null || { echo "Python 3 is missing, the second client is tested with it (Debian: apt-get install python3 python3-venv)"; exit 1; }
+	python3 -m venv $(TOOLS)/venv || { echo "python3-venv is missing (Debian: apt-get install python3-venv)"; exit 1; }
+	$(TOOLS)/venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+$(TOOLS)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION):
+	GOBIN=$(TOOLS)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	mv $(TOOLS)/bin/golangci-lint $@

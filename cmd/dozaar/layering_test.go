@@ -1,0 +1,84 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/dozaar/dozaar/"
+
+// layers are the packages from the vocabulary upwards. A package imports packages of lower layers
+// only: an arrow that points back or sideways is a fault. An entry that ends in / is a tree.
+var layers = [][]string{
+	{"pkg/chat", "pkg/socketio"},  // the vocabulary; and the socket layer, which knows nothing of chat
+	{"schemas", "pkg/strictjson"}, // the contracts
+	{"schemas/registry", "pkg/auth", "pkg/kafka", "pkg/store", "pkg/store/storetest", "pkg/redis", "pkg/presence", "pkg/relay", "pkg/embedded", "pkg/observe", "pkg/web"}, // adapters
+	{"pkg/store/sqlite"},                   // one of the stores
+	{"pkg/gateway", "pkg/api", "streams/"}, // roles
+	{"cmd/"},
+}
+
+func layerOf(pkg string) int {
+	for i, layer := range layers {
+		for _, member := range layer {
+			if pkg == member || strings.HasSuffix(member, "/") && strings.HasPrefix(pkg, member) {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := 0
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; packages++ {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		from := strings.TrimPrefix(p.ImportPath, module)
+		if layerOf(from) < 0 {
+			t.Errorf("%s is in no layer: say where it belongs", from)
+		}
+		for _, imported := range p.Imports {
+			to, ours := strings.CutPrefix(imported, module)
+			if ours && layerOf(to) >= layerOf(from) {
+				t.Errorf("%s imports %s, which is not below it", from, to)
+			}
+		}
+	}
+	if packages < 15 {
+		t.Errorf("only %d packages were looked at", packages)
+	}
+}
+
+func TestVocabularyImportsOnlyTheStandardLibraryAndUUID(t *testing.T) {
+	for pkg, allowed := range map[string]string{"pkg/chat": "github.com/google/uuid", "pkg/socketio": "github.com/zishang520/"} {
+		out, err := exec.Command("go", "list", "-f", `{{join .Imports "\n"}}`, module+pkg).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, imported := range strings.Fields(string(out)) {
+			thirdParty := strings.Contains(strings.Split(imported, "/")[0], ".")
+			if pkg == "pkg/chat" && thirdParty && !strings.HasPrefix(imported, allowed) {
+				t.Errorf("%s imports %s", pkg, imported)
+			}
+			if strings.HasPrefix(imported, module) {
+				t.Errorf("%s imports %s", pkg, imported)
+			}
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+)
+
+// fillPage is how many messages a gap is read by.
+const fillPage = 200
+
+// need tells the room that seq exists and, with stale, that its members may have changed.
+func (g *Gateway) need(r *room, seq int64, stale bool) {
+	r.mu.Lock()
+	r.want = max(r.want, seq)
+	if stale {
+		r.stale++
+	}
+	r.mu.Unlock()
+	g.fillIfNeeded(r)
+}
+
+// fillIfNeeded starts to fill the room unless it has all it heard of or is being filled already.
+func (g *Gateway) fillIfNeeded(r *room) {
+	r.mu.Lock()
+	start := r.open && !r.filling && r.lacks()
+	r.filling = r.filling || start
+	r.mu.Unlock()
+	if start && !g.spawn(func() { g.fill(r) }) {
+		r.mu.Lock()
+		r.filling = false
+		r.mu.Unlock()
+	}
+}
+
+// lacks tells whether there is a gap or the members are stale. r.mu is held.
+func (r *room) lacks() bool { return r.want > r.last || r.fresh < r.stale }
+
+// fill reads the members and the gap from the store and delivers it, until nothing is lacking.
+// A store that is away is tried again for as long as it takes.
+func (g *Gateway) fill(r *room) {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval = 20 * time.Millisecond
+	pause.MaxInterval = 3 * time.Second
+	for {
+		progress, err := g.fillPage(r)
+		r.mu.Lock()
+		if !r.lacks() {
+			r.filling = false
+			r.mu.Unlock()
+			return
+		}
+		r.mu.Unlock()
+		if progress {
+			pause.Reset()
+			continue
+		}
+		if err != nil {
+			g.metrics.fillFailures.Inc()
+			g.log.Warn("fill a room from the store", "error", err)
+		}
+		select {
+		case <-g.base.Done():
+			return
+		case <-time.After(pause.NextBackOff()):
+		}
+	}
+}
+
+// fillPage reads and delivers one page. It tells whether that got the room further.
+func (g *Gateway) fillPage(r *room) (progress bool, err error) {
+	if err := g.fills.Acquire(g.base, 1); err != nil {
+		return false, err
+	}
+	defer g.fills.Release(1)
+	r.mu.Lock()
+	last, stale, refresh := r.last, r.stale, r.fresh < r.stale
+	r.mu.Unlock()
+
+	var c chat.Conversation
+	if refresh {
+		if c, err = g.Store.Conversation(g.base, r.id); err != nil {
+			return false, err
+		}
+	}
+	page, err := g.Store.Messages(g.base, r.id, last, fillPage)
+	if err != nil {
+		return false, err
+	}
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if refresh {
+		r.setMembers(c)
+		r.fresh = stale
+	}
+	filled := 0
+	for _, m := range page {
+		if m.Seq == r.last+1 && r.fresh == r.stale {
+			g.metrics.deliveries.Add(float64(r.advance(m)))
+			filled++
+		}
+	}
+	g.metrics.filled.Add(float64(filled))
+	return filled > 0 || refresh, nil
+}
+
+// heal re-registers and reads every room's head and members again after the relay has had trouble,
+// so that even a lost last message appears.
+func (g *Gateway) heal(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-g.resyncs:
+		}
+		pause := backoff.NewExponentialBackOff()
+		pause.InitialInterval = 50 * time.Millisecond
+		pause.MaxInterval = 2 * time.Second
+		for {
+			err := g.resync(ctx)
+			if err == nil || ctx.Err() != nil {
+				break
+			}
+			g.log.Warn("re-read the rooms", "error", err)
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(pause.NextBackOff()):
+			}
+		}
+	}
+}
+
+// headsPage is how many heads are read at once.
+const headsPage = 500
+
+func (g *Gateway) resync(ctx context.Context) error {
+	if err := g.Leases.Reassert(ctx); err != nil {
+		return err
+	}
+	list := g.rooms.list()
+	for len(list) > 0 {
+		page := list[:min(headsPage, len(list))]
+		list = list[len(page):]
+		ids := make([]chat.ID, len(page))
+		for i, r := range page {
+			ids[i] = r.id
+		}
+		heads, err := g.Store.Heads(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for _, r := range page {
+			g.need(r, heads[r.id].Seq, true)
+		}
+	}
+	return nil
+}

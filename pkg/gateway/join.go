@@ -1,0 +1,157 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/strictjson"
+)
+
+// Replay's bounds: how many messages a join replays, and how many are read and sent at a time.
+const (
+	maxReplay     = 1_000
+	replayPage    = 100
+	replayPending = 256 << 10 // bytes that may wait for the socket before the next page is sent
+)
+
+// joined answers `join:conversation`, as `joined:conversation` and as the acknowledgement.
+type joined struct {
+	OK             bool    `json:"ok,omitempty"` // in the acknowledgement only
+	ConversationID chat.ID `json:"conversationId"`
+	LastSeq        int64   `json:"lastSeq"`
+	ReadSeq        int64   `json:"readSeq"`
+	// Recovered: everything after afterSeq follows this event. It is false where there was too much
+	// (Missed tells how much; page it from the history) or afterSeq is not of this history.
+	Recovered bool  `json:"recovered"`
+	Missed    int64 `json:"missed"`
+}
+
+// join puts the socket into a conversation's room: `joined:conversation` first, then what it missed
+// from the store, then live, with nothing between and nothing twice.
+func (g *Gateway) join(ctx context.Context, s *session, payload json.RawMessage) (any, error) {
+	var in struct {
+		ConversationID strictjson.ID `json:"conversationId"`
+		AfterSeq       *int64        `json:"afterSeq"`
+	}
+	if err := strictjson.Object(payload, &in, "payload"); err != nil {
+		return nil, err
+	}
+	if err := in.ConversationID.Required("conversationId"); err != nil {
+		return nil, err
+	}
+	if in.AfterSeq != nil && *in.AfterSeq < 0 {
+		return nil, chat.Invalid("afterSeq", "must be 0 or more")
+	}
+	conversation := in.ConversationID.ID
+	c, err := g.Store.Conversation(ctx, conversation)
+	if err != nil {
+		return nil, err
+	}
+	if _, member := c.Member(s.user.ID); !member {
+		return nil, chat.ErrNotFound
+	}
+	r, err := g.openRoom(ctx, conversation, s)
+	if err != nil {
+		return nil, err
+	}
+	out, err := g.enter(ctx, s, r, in.AfterSeq)
+	if err != nil {
+		g.exit(s, r)
+		return nil, err
+	}
+	return out, nil
+}
+
+// enter tells the socket that it joined and brings it up to the room.
+func (g *Gateway) enter(ctx context.Context, s *session, r *room, afterSeq *int64) (joined, error) {
+	readSeq, err := g.Store.ReadSeq(ctx, r.id, s.user.ID)
+	if err != nil {
+		return joined{}, err
+	}
+	last, err := g.lastFor(ctx, r, afterSeq)
+	if err != nil {
+		return joined{}, err
+	}
+	out := joined{ConversationID: r.id, LastSeq: last, ReadSeq: readSeq, Recovered: true}
+	cursor := last
+	if afterSeq != nil {
+		out.Missed = max(0, last-*afterSeq)
+		out.Recovered = *afterSeq <= last && out.Missed <= maxReplay
+		if out.Recovered {
+			cursor = *afterSeq
+		}
+	} else if at, already := r.cursorOf(s); already {
+		cursor = at // joining again without asking for anything must not skip what is on its way
+	}
+	r.seek(s, cursor)
+	s.emit("joined:conversation", out)
+	if err := g.replay(ctx, s, r, cursor); err != nil {
+		return joined{}, err
+	}
+	out.OK = true
+	return out, nil
+}
+
+// lastFor is the conversation's last seq as this socket may know it. A client that comes from another
+// gateway can be ahead of this room, so a cursor beyond the room asks the store.
+func (g *Gateway) lastFor(ctx context.Context, r *room, afterSeq *int64) (int64, error) {
+	last := r.lastSeq()
+	if afterSeq == nil || *afterSeq <= last {
+		return last, nil
+	}
+	heads, err := g.Store.Heads(ctx, []chat.ID{r.id})
+	if err != nil {
+		return 0, err
+	}
+	return max(last, heads[r.id].Seq), nil
+}
+
+// replay sends what lies between the socket's cursor and the room's last, page by page at the
+// socket's own pace, until the socket has caught up and is live.
+func (g *Gateway) replay(ctx context.Context, s *session, r *room, cursor int64) error {
+	for !r.goLive(s, cursor) {
+		page, err := g.Store.Messages(ctx, r.id, cursor, replayPage)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			return chat.ErrUnavailable // the room is ahead of this read of the store; the client tries again
+		}
+		for _, m := range page {
+			if m.Seq != cursor+1 {
+				return chat.ErrInternal
+			}
+			s.emit("new:message", m)
+			cursor = m.Seq
+		}
+		g.metrics.replayed.Add(float64(len(page)))
+		if err := s.conn.Drain(ctx, replayPending); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leave takes the socket out of the room.
+func (g *Gateway) leave(_ context.Context, s *session, payload json.RawMessage) (any, error) {
+	conversation, err := decodeConversation(payload)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.room(conversation)
+	if err != nil {
+		return done, nil // it is where it wanted to be
+	}
+	g.tellTyping(r, s, false)
+	g.exit(s, r)
+	return done, nil
+}
+
+// exit ends the socket's stay in the room.
+func (g *Gateway) exit(s *session, r *room) {
+	s.mu.Lock()
+	delete(s.joined, r.id)
+	s.mu.Unlock()
+	r.detach(s)
+}

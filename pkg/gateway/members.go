@@ -1,0 +1,67 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+)
+
+// membersMaxAge is how old the members may be on which a send is allowed: a removal takes effect
+// within this time even where its word was lost.
+const membersMaxAge = 5 * time.Second
+
+// setMembers takes the members as just read and puts out who is no longer one. r.mu is held.
+func (r *room) setMembers(c chat.Conversation) {
+	if c.Revision < r.revision {
+		return
+	}
+	r.revision = c.Revision
+	r.membersAt = time.Now()
+	r.members = make(map[chat.ID]bool, len(c.Members))
+	for _, m := range c.Members {
+		r.members[m.UserID] = true
+	}
+	for s := range r.sockets {
+		if !r.members[s.user.ID] {
+			r.evict(s)
+		}
+	}
+}
+
+// evict puts a removed member's socket out of the room and says so. r.mu is held.
+func (r *room) evict(s *session) {
+	delete(r.sockets, s)
+	if len(r.sockets) == 0 {
+		r.idle = time.Now()
+	}
+	s.mu.Lock()
+	delete(s.joined, r.id)
+	s.mu.Unlock()
+	s.emit("exception", exception{
+		Event: "join:conversation", Error: "you are no longer a member of this conversation",
+		Code: chat.CodeNotFound, ConversationID: r.id,
+	})
+}
+
+// checkMember allows what only a member may do, reading the members again if they are old.
+func (g *Gateway) checkMember(ctx context.Context, r *room, user chat.ID) error {
+	r.mu.Lock()
+	young := time.Since(r.membersAt) < membersMaxAge && r.fresh == r.stale
+	member := r.members[user]
+	r.mu.Unlock()
+	if !young {
+		c, err := g.Store.Conversation(ctx, r.id)
+		if err != nil {
+			return err
+		}
+		r.mu.Lock()
+		r.setMembers(c)
+		member = r.members[user]
+		r.mu.Unlock()
+	}
+	if !member {
+		return chat.ErrNotFound
+	}
+	return nil
+}

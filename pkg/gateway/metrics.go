@@ -1,0 +1,52 @@
+package gateway
+
+import "github.com/prometheus/client_golang/prometheus"
+
+type metrics struct {
+	refused       *prometheus.CounterVec
+	events        *prometheus.CounterVec
+	eventSeconds  *prometheus.HistogramVec
+	deliveries    prometheus.Counter
+	notifications prometheus.Counter
+	duplicates    prometheus.Counter
+	replayed      prometheus.Counter
+	filled        prometheus.Counter
+	fillFailures  prometheus.Counter
+	typingLost    prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: "dozaar_gateway_" + name, Help: help})
+		reg.MustRegister(c)
+		return c
+	}
+	m := &metrics{
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "dozaar_gateway_connects_refused_total", Help: "Namespace connects refused, by code."}, []string{"code"}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "dozaar_gateway_events_total", Help: "Client events handled, by event and by ok or the error's code."}, []string{"event", "code"}),
+		eventSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "dozaar_gateway_event_seconds", Help: "Time to handle a client event, acknowledgement included.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 13)}, []string{"event"}),
+		deliveries:    counter("deliveries_total", "new:message events sent to live sockets."),
+		notifications: counter("notifications_total", "message:notification events sent."),
+		duplicates:    counter("duplicates_dropped_total", "Relayed messages that the room had delivered before."),
+		replayed:      counter("replayed_total", "Messages replayed from the store to joining sockets."),
+		filled:        counter("gap_filled_total", "Messages that a room read from the store because the relay had not brought them."),
+		fillFailures:  counter("gap_fill_failures_total", "Failed tries to read a gap from the store."),
+		typingLost:    counter("typing_lost_total", "Typing changes that could not be relayed."),
+	}
+	reg.MustRegister(m.refused, m.events, m.eventSeconds)
+	return m
+}
+
+// observe registers what is read from the gateway itself at each scrape.
+func (m *metrics) observe(reg prometheus.Registerer, g *Gateway) {
+	gauge := func(name, help string, read func() int) {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "dozaar_gateway_" + name, Help: help},
+			func() float64 { return float64(read()) }))
+	}
+	gauge("sessions", "Sockets in the namespace.", g.sessions.size)
+	gauge("rooms", "Open rooms.", g.rooms.size)
+}

@@ -1,0 +1,61 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/relay"
+)
+
+// Receive takes one envelope from the relay to the sockets it concerns. It does not block: what
+// needs the store is left to a fill.
+func (g *Gateway) Receive(_ context.Context, e relay.Envelope) {
+	switch {
+	case e.Message != nil:
+		g.receiveMessage(e.Message)
+	case e.Read != nil:
+		g.receiveRead(e.Read)
+	case e.Typing != nil:
+		g.receiveTyping(e.Typing)
+	case e.Members != nil:
+		if r := g.rooms.get(e.Members.ConversationID); r != nil {
+			g.need(r, 0, true)
+		}
+	case e.Presence != nil:
+		g.receivePresence(e.Presence)
+	case e.Conflict != nil:
+		g.receiveConflict(e.Conflict)
+	}
+}
+
+// Resync is called by the relay when envelopes may have been lost.
+func (g *Gateway) Resync(_ context.Context, reason string) {
+	g.log.Info("envelopes may have been lost: rooms are read again", "reason", reason)
+	select {
+	case g.resyncs <- struct{}{}:
+	default: // one is waiting already, and will see everything
+	}
+}
+
+func (g *Gateway) receiveMessage(e *relay.Message) {
+	m := e.Message
+	if r := g.rooms.get(m.ConversationID); r != nil {
+		delivered, duplicate := r.offer(m, e.Revision)
+		g.metrics.deliveries.Add(float64(delivered))
+		if duplicate {
+			g.metrics.duplicates.Inc()
+		}
+		g.fillIfNeeded(r)
+	}
+	g.notify(m, e.Notify)
+}
+
+// receiveConflict tells a sender that a client message id had been used for something else.
+func (g *Gateway) receiveConflict(e *relay.Conflict) {
+	for _, s := range g.sessions.of(e.UserID) {
+		s.emit("exception", exception{
+			Event: "send:message", Error: chat.ErrConflict.Error(), Code: chat.CodeConflict, Field: "clientMessageId",
+			ConversationID: e.ConversationID, ClientMessageID: e.ClientMessageID,
+		})
+	}
+}

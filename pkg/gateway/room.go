@@ -1,0 +1,200 @@
+package gateway
+
+import (
+	"sync"
+	"time"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/socketio"
+)
+
+// room is one conversation on this gateway: its sockets, the last seq it has delivered, and its
+// members as last read. All sockets that are live have been sent everything up to last.
+type room struct {
+	id     chat.ID
+	ready  chan struct{} // closed once the room is open or has failed to open
+	failed error         // why it could not be opened; read only after ready
+	gone   chan struct{} // closed once the room is no more
+
+	mu      sync.Mutex // guards what follows
+	open    bool
+	closing bool
+	idle    time.Time // since when there is no socket
+	sockets map[*session]*place
+	typing  map[chat.ID]*time.Timer // who is typing, until when
+
+	last    int64
+	want    int64 // the greatest seq heard of; above last there is a gap to read from the store
+	filling bool
+
+	members   map[chat.ID]bool
+	revision  int64
+	membersAt time.Time
+	// The members are stale while fresh < stale: no delivery until they have been read again.
+	stale, fresh int
+}
+
+// place is a socket's place in the room's messages.
+type place struct {
+	cursor int64 // the last seq it was sent
+	joined bool  // cursor has a meaning
+	live   bool  // it gets new messages as they come; else it is being replayed
+}
+
+func newRoom(conversation chat.ID) *room {
+	return &room{
+		id:      conversation,
+		ready:   make(chan struct{}),
+		gone:    make(chan struct{}),
+		idle:    time.Now(),
+		sockets: map[*session]*place{},
+		typing:  map[chat.ID]*time.Timer{},
+	}
+}
+
+// start opens the room at what was read after registering.
+func (r *room) start(c chat.Conversation, head int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open = true
+	r.last = head
+	r.setMembers(c)
+}
+
+// attach adds the socket, not yet live. It is false when the room is closing.
+func (r *room) attach(s *session) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closing {
+		return false
+	}
+	if r.sockets[s] == nil {
+		r.sockets[s] = &place{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.joined[r.id] = r
+	return true
+}
+
+func (r *room) detach(s *session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.sockets, s)
+	if len(r.sockets) == 0 {
+		r.idle = time.Now()
+	}
+}
+
+func (r *room) lastSeq() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last
+}
+
+// cursorOf is the last seq that the socket was sent, if it had joined before.
+func (r *room) cursorOf(s *session) (int64, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.sockets[s]
+	if p == nil {
+		return 0, false
+	}
+	return p.cursor, p.joined
+}
+
+// seek takes the socket off the live ones and puts its cursor.
+func (r *room) seek(s *session, cursor int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p := r.sockets[s]; p != nil {
+		*p = place{cursor: cursor, joined: true}
+	}
+}
+
+// goLive makes the socket live if it has been sent everything up to the room's last, or is no longer here.
+func (r *room) goLive(s *session, cursor int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.sockets[s]
+	if p == nil {
+		return true
+	}
+	p.cursor = cursor
+	p.live = cursor >= r.last
+	return p.live
+}
+
+// closeIfIdle begins the room's end if no socket has been there for so long.
+func (r *room) closeIfIdle(linger time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.open || r.closing || r.filling || len(r.sockets) > 0 || time.Since(r.idle) < linger {
+		return false
+	}
+	r.closing = true
+	for _, timer := range r.typing {
+		timer.Stop()
+	}
+	return true
+}
+
+// offer takes a stored message from the relay: the next one is delivered, an older one was a
+// duplicate, anything else is a gap to be read from the store.
+func (r *room) offer(m chat.Message, revision int64) (delivered int, duplicate bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m.Seq <= r.last && r.open {
+		return 0, true
+	}
+	if revision > r.revision && r.fresh == r.stale {
+		r.stale++
+	}
+	r.want = max(r.want, m.Seq)
+	if !r.open || r.fresh < r.stale || m.Seq != r.last+1 {
+		return 0, false
+	}
+	return r.advance(m), false
+}
+
+// advance delivers the next message to every live socket. r.mu is held.
+func (r *room) advance(m chat.Message) (delivered int) {
+	r.last = m.Seq
+	r.stopped(m.Sender.ID)
+	var packet *socketio.Packet
+	for s, p := range r.sockets {
+		if !p.live || p.cursor >= m.Seq {
+			continue
+		}
+		if packet == nil {
+			packet = encode("new:message", m)
+		}
+		s.conn.Send(packet)
+		p.cursor = m.Seq
+		delivered++
+	}
+	return delivered
+}
+
+// broadcast sends an event to every live socket but those of one user. r.mu is held.
+func (r *room) broadcast(event string, payload any, but chat.ID) {
+	var packet *socketio.Packet
+	for s, p := range r.sockets {
+		if !p.live || s.user.ID == but {
+			continue
+		}
+		if packet == nil {
+			packet = encode(event, payload)
+		}
+		s.conn.Send(packet)
+	}
+}
+
+// encode makes a packet of one of our own payload types, whose encoding cannot fail.
+func encode(event string, payload any) *socketio.Packet {
+	p, err := socketio.Encode(Namespace, event, payload)
+	if err != nil {
+		panic("gateway: " + event + " cannot be encoded: " + err.Error())
+	}
+	return p
+}

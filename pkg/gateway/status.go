@@ -1,0 +1,71 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/strictjson"
+)
+
+// maxStatuses is how many users one `get:online_status` may ask about.
+const maxStatuses = 100
+
+// statuses answers `get:online_status`, as `online:status` and as the acknowledgement.
+type statuses struct {
+	OK       bool              `json:"ok,omitempty"` // in the acknowledgement only
+	Statuses map[string]status `json:"statuses"`
+}
+
+type status struct {
+	Online   *bool `json:"online"`             // null: unknown
+	LastSeen int64 `json:"lastSeen,omitempty"` // Unix milliseconds
+}
+
+// onlineStatus answers about the users asked for, by the very strings that were asked. An id that is
+// no UUID belongs to nobody, who is offline. While the directory is away everybody is unknown.
+func (g *Gateway) onlineStatus(ctx context.Context, s *session, payload json.RawMessage) (any, error) {
+	var in struct {
+		UserIDs []string `json:"userIds"`
+	}
+	if err := strictjson.Object(payload, &in, "payload"); err != nil {
+		return nil, err
+	}
+	if in.UserIDs == nil {
+		return nil, chat.Invalid("userIds", "is required")
+	}
+	if len(in.UserIDs) > maxStatuses {
+		return nil, chat.Invalid("userIds", fmt.Sprintf("has %d ids; at most %d are allowed", len(in.UserIDs), maxStatuses))
+	}
+	var users []chat.ID
+	for _, raw := range in.UserIDs {
+		if user, ok := chat.ParseID(raw); ok {
+			users = append(users, user)
+		}
+	}
+	found, err := g.Directory.Statuses(ctx, users)
+	if err != nil {
+		g.log.WarnContext(ctx, "look up who is online", "error", err)
+	}
+	out := statuses{Statuses: make(map[string]status, len(in.UserIDs))}
+	offline := false
+	for _, raw := range in.UserIDs {
+		user, ok := chat.ParseID(raw)
+		switch {
+		case !ok:
+			out.Statuses[raw] = status{Online: &offline}
+		case err != nil:
+			out.Statuses[raw] = status{}
+		default:
+			st := status{Online: found[user].Online}
+			if seen := found[user].LastSeen; !seen.IsZero() {
+				st.LastSeen = seen.UnixMilli()
+			}
+			out.Statuses[raw] = st
+		}
+	}
+	s.emit("online:status", out)
+	out.OK = true
+	return out, nil
+}

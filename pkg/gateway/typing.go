@@ -1,0 +1,136 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/relay"
+)
+
+// typingThrottle is how often one socket's `typing:start` goes out: more tell nobody anything new.
+const typingThrottle = time.Second
+
+// typingTime bounds the telling; it is worth nothing later.
+const typingTime = 2 * time.Second
+
+// typed is the contract's `user:typing` and `user:stopped_typing`.
+type typed struct {
+	ConversationID chat.ID `json:"conversationId"`
+	UserID         chat.ID `json:"userId"`
+}
+
+func (g *Gateway) typingStart(ctx context.Context, s *session, payload json.RawMessage) (any, error) {
+	return g.typing(ctx, s, payload, true)
+}
+
+func (g *Gateway) typingStop(ctx context.Context, s *session, payload json.RawMessage) (any, error) {
+	return g.typing(ctx, s, payload, false)
+}
+
+func (g *Gateway) typing(ctx context.Context, s *session, payload json.RawMessage, typing bool) (any, error) {
+	conversation, err := decodeConversation(payload)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.room(conversation)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.checkMember(ctx, r, s.user.ID); err != nil {
+		return nil, err
+	}
+	g.tellTyping(r, s, typing)
+	return done, nil
+}
+
+// tellTyping relays a change to every gateway with sockets in the room: by relay alone, never to
+// Kafka or the store. It neither waits nor fails; a word that is lost ends at the receiver's timer.
+func (g *Gateway) tellTyping(r *room, s *session, typing bool) {
+	if !s.turnTyping(r.id, typing) {
+		return
+	}
+	g.spawn(func() {
+		ctx, cancel := context.WithTimeout(g.base, typingTime)
+		defer cancel()
+		if err := g.relayTyping(ctx, relay.Typing{ConversationID: r.id, UserID: s.user.ID, Typing: typing}); err != nil {
+			g.metrics.typingLost.Inc()
+		}
+	})
+}
+
+func (g *Gateway) relayTyping(ctx context.Context, t relay.Typing) error {
+	_, owners, err := g.Directory.Owners(ctx, nil, []chat.ID{t.ConversationID})
+	if err != nil {
+		return err
+	}
+	var envelopes []relay.Addressed
+	for _, gateway := range owners[t.ConversationID] {
+		envelopes = append(envelopes, relay.Addressed{Gateway: gateway, Envelope: relay.Envelope{Typing: &t}})
+	}
+	return g.Relay.Send(ctx, envelopes)
+}
+
+// turnTyping notes what the socket says and tells whether others must hear it.
+func (s *session) turnTyping(conversation chat.ID, typing bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	since, was := s.typing[conversation]
+	if !typing {
+		delete(s.typing, conversation)
+		return was
+	}
+	if was && time.Since(since) < typingThrottle {
+		return false
+	}
+	s.typing[conversation] = time.Now()
+	return true
+}
+
+func (s *session) forgetTyping(conversation chat.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.typing, conversation)
+}
+
+// receiveTyping shows it to the room. It ends here after the TTL, whatever became of the sender's gateway.
+func (g *Gateway) receiveTyping(t *relay.Typing) {
+	r := g.rooms.get(t.ConversationID)
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !t.Typing {
+		r.stopped(t.UserID)
+		return
+	}
+	if r.closing || !r.members[t.UserID] {
+		return
+	}
+	if old := r.typing[t.UserID]; old != nil {
+		old.Stop()
+	}
+	var timer *time.Timer
+	timer = time.AfterFunc(g.TypingTTL, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.typing[t.UserID] == timer {
+			r.stopped(t.UserID)
+		}
+	})
+	r.typing[t.UserID] = timer
+	r.broadcast("user:typing", typed{r.id, t.UserID}, t.UserID)
+}
+
+// stopped ends somebody's typing, if they were. r.mu is held.
+func (r *room) stopped(user chat.ID) {
+	timer := r.typing[user]
+	if timer == nil {
+		return
+	}
+	timer.Stop()
+	delete(r.typing, user)
+	r.broadcast("user:stopped_typing", typed{r.id, user}, user)
+}
