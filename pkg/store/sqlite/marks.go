@@ -1,0 +1,72 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+)
+
+// PutHeads moves heads; the greatest seq of a conversation wins.
+func (s *Store) PutHeads(ctx context.Context, heads []chat.Head) error {
+	if len(heads) == 0 {
+		return ctx.Err()
+	}
+	return s.write(ctx, "put_heads", func(tx *sql.Tx) error {
+		return insert(ctx, tx, heads, `
+			INSERT INTO heads (conversation_id, seq, log_epoch, log_offset, activity_at) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT (conversation_id) DO UPDATE
+			SET seq = excluded.seq, log_epoch = excluded.log_epoch, log_offset = excluded.log_offset,
+			    activity_at = excluded.activity_at
+			WHERE excluded.seq > seq`,
+			func(h chat.Head) ([]any, error) {
+				return []any{h.ConversationID[:], h.Seq, h.Position.Epoch, h.Position.Offset, h.ActivityAt.UnixMilli()}, nil
+			})
+	})
+}
+
+// Heads reads the heads of conversations. One without a message is absent.
+func (s *Store) Heads(ctx context.Context, conversations []chat.ID) (map[chat.ID]chat.Head, error) {
+	found := make(map[chat.ID]chat.Head, len(conversations))
+	err := s.read(ctx, "heads", func(tx *sql.Tx) error {
+		return each(ctx, tx, func(rows *sql.Rows) error {
+			var (
+				h          chat.Head
+				activityAt int64
+			)
+			err := rows.Scan(&h.ConversationID, &h.Seq, &h.Position.Epoch, &h.Position.Offset, &activityAt)
+			h.ActivityAt = fromMillis(activityAt)
+			found[h.ConversationID] = h
+			return err
+		}, `
+			SELECT h.conversation_id, h.seq, h.log_epoch, h.log_offset, h.activity_at
+			FROM json_each(?) AS wanted CROSS JOIN heads AS h ON h.conversation_id = unhex(wanted.value)`,
+			idList(conversations))
+	})
+	return found, err
+}
+
+// PutReadMarks moves read marks; the greatest seq of a conversation and user wins.
+func (s *Store) PutReadMarks(ctx context.Context, marks []chat.ReadMark) error {
+	if len(marks) == 0 {
+		return ctx.Err()
+	}
+	return s.write(ctx, "put_read_marks", func(tx *sql.Tx) error {
+		return insert(ctx, tx, marks, `
+			INSERT INTO read_marks (conversation_id, user_id, seq) VALUES (?, ?, ?)
+			ON CONFLICT (conversation_id, user_id) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > seq`,
+			func(m chat.ReadMark) ([]any, error) {
+				return []any{m.ConversationID[:], m.UserID[:], m.Seq}, nil
+			})
+	})
+}
+
+// ReadSeq is up to where a user has read a conversation; 0 for nothing.
+func (s *Store) ReadSeq(ctx context.Context, conversation, user chat.ID) (int64, error) {
+	var seq int64
+	err := s.read(ctx, "read_seq", func(tx *sql.Tx) error {
+		return each(ctx, tx, func(rows *sql.Rows) error { return rows.Scan(&seq) },
+			`SELECT seq FROM read_marks WHERE conversation_id = ? AND user_id = ?`, conversation[:], user[:])
+	})
+	return seq, err
+}
