@@ -1,0 +1,123 @@
+package observe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// CheckTimeout is how long a readiness check may take before it counts as failed.
+const CheckTimeout = 2 * time.Second
+
+// Check tells whether something that a process needs is there. It must return when ctx ends.
+type Check func(ctx context.Context) error
+
+// Health is the readiness of a process: named checks, and whether it is draining. It is safe for
+// concurrent use.
+type Health struct {
+	mu       sync.Mutex // guards the two below
+	checks   []*namedCheck
+	draining bool
+}
+
+type namedCheck struct {
+	name    string
+	check   Check
+	running sync.Mutex // held while the check runs: a stuck one is never started twice
+}
+
+// Status is the answer of /readyz.
+type Status struct {
+	Ready  bool                   `json:"ready"`
+	Reason string                 `json:"reason,omitempty"` // why not, apart from the checks
+	Checks map[string]CheckResult `json:"checks"`
+}
+
+// CheckResult is what one check said.
+type CheckResult struct {
+	OK    bool   `json:"ok"`
+	Error string `json:"error,omitempty"`
+}
+
+// NewHealth returns a health without checks: ready.
+func NewHealth() *Health { return &Health{} }
+
+// Add adds a check. A name that is there already is replaced.
+func (h *Health) Add(name string, check Check) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	added := &namedCheck{name: name, check: check}
+	for i, c := range h.checks {
+		if c.name == name {
+			h.checks[i] = added
+			return
+		}
+	}
+	h.checks = append(h.checks, added)
+}
+
+// Drain makes the process unready for good: no new work shall come, what is there is finished.
+func (h *Health) Drain() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.draining = true
+}
+
+// Status runs the checks beside each other and returns, at the latest after CheckTimeout, what they say.
+func (h *Health) Status(ctx context.Context) Status {
+	h.mu.Lock()
+	checks, draining := append([]*namedCheck(nil), h.checks...), h.draining
+	h.mu.Unlock()
+
+	ctx, cancel := context.WithTimeout(ctx, CheckTimeout)
+	defer cancel()
+	results := make([]<-chan error, len(checks))
+	for i, c := range checks {
+		results[i] = c.start(ctx)
+	}
+	status := Status{Ready: !draining, Checks: make(map[string]CheckResult, len(checks))}
+	if draining {
+		status.Reason = "draining"
+	}
+	for i, c := range checks {
+		var err error
+		select {
+		case err = <-results[i]:
+		case <-ctx.Done():
+			// Both may be there: a check that answered in time is believed.
+			select {
+			case err = <-results[i]:
+			default:
+				err = errors.New("no answer in time")
+			}
+		}
+		result := CheckResult{OK: err == nil}
+		if err != nil {
+			result.Error = err.Error()
+			status.Ready = false
+		}
+		status.Checks[c.name] = result
+	}
+	return status
+}
+
+// start runs the check, unless it is still running since an earlier time.
+func (c *namedCheck) start(ctx context.Context) <-chan error {
+	result := make(chan error, 1)
+	if !c.running.TryLock() {
+		result <- errors.New("the check before has not ended yet")
+		return result
+	}
+	go func() {
+		defer c.running.Unlock()
+		defer func() {
+			if p := recover(); p != nil {
+				result <- fmt.Errorf("the check panicked: %v", p)
+			}
+		}()
+		result <- c.check(ctx)
+	}()
+	return result
+}
