@@ -1,0 +1,138 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/kafka"
+	"github.com/dozaar/dozaar/schemas"
+)
+
+// kind is how one topic's records are read and what their bytes must fulfil.
+//
+// Whatever judges a record here sees the record alone: no store, no clock, no configuration. Two workers
+// that meet the same record, today or after a restart, must agree on it, or they number what follows
+// differently. For that reason a message of a conversation that does not exist passes: that a
+// conversation exists stays true for ever, but that it does not may change a moment later, under another
+// worker's eyes. It is numbered like any other and shown to nobody, because nobody is a member.
+// For the same reason a release that judges more harshly or more mildly than the one before must not meet
+// uncommitted records that the two disagree on.
+type kind[T any] struct {
+	decode func([]byte) (T, error)
+	key    func(T) chat.ID
+	check  func(T) error
+}
+
+// sound is a record that passed.
+type sound[T any] struct {
+	kafka.Record
+	value T
+}
+
+// refusal is why a record goes to the dead letters. The reason labels a metric.
+type refusal struct {
+	reason string
+	err    error
+}
+
+func (r *refusal) Error() string { return r.reason + ": " + r.err.Error() }
+func (r *refusal) Unwrap() error { return r.err }
+
+// sift decodes and checks records. Those that fail are acknowledged by the dead-letter topic when it
+// returns; so nothing after them is numbered before.
+func sift[T any](ctx context.Context, d *Deliver, k kind[T], records []kafka.Record) ([]sound[T], error) {
+	passed := make([]sound[T], 0, len(records))
+	for _, r := range records {
+		value, refused, err := judge(ctx, d, k, r)
+		if err != nil {
+			return nil, err
+		}
+		if refused == nil {
+			passed = append(passed, sound[T]{r, value})
+			continue
+		}
+		if err := d.insist(ctx, "dead_letter", func(ctx context.Context) error {
+			return d.DeadLetters.DeadLetter(ctx, r, refused)
+		}); err != nil {
+			return nil, err
+		}
+		d.metrics.deadLetters.WithLabelValues(r.Topic, refused.reason).Inc()
+		d.log.WarnContext(ctx, "record sent to the dead letters", "topic", r.Topic, "partition", r.Partition,
+			"epoch", r.Position.Epoch, "offset", r.Position.Offset, "reason", refused.reason, "error", refused.err)
+	}
+	return passed, nil
+}
+
+func judge[T any](ctx context.Context, d *Deliver, k kind[T], r kafka.Record) (value T, refused *refusal, err error) {
+	err = d.insist(ctx, "decode", func(context.Context) error {
+		var err error
+		value, err = k.decode(r.Value)
+		if errors.Is(err, schemas.ErrPoison) {
+			refused = &refusal{"undecodable", err}
+			return nil
+		}
+		return err
+	})
+	switch {
+	case err != nil || refused != nil:
+		return value, refused, err
+	case string(r.Key) != k.key(value).String():
+		return value, &refusal{"key", errors.New("the record's key is not its conversation's id")}, nil
+	}
+	if err := k.check(value); err != nil {
+		return value, &refusal{"invalid", err}, nil
+	}
+	return value, nil, nil
+}
+
+func checkMessage(m chat.Message) error {
+	if err := (chat.Draft{Text: m.Text, AttachmentURLs: m.AttachmentURLs}).Validate(); err != nil {
+		return err
+	}
+	if err := m.Sender.Validate(); err != nil {
+		return err
+	}
+	none := chat.ID{}
+	switch {
+	case m.ConversationID == none:
+		return errors.New("there is no conversation id")
+	case m.ID == none:
+		return errors.New("there is no message id")
+	case m.ClientMessageID != none && m.ID != chat.MessageID(m.ConversationID, m.Sender.ID, m.ClientMessageID):
+		return errors.New("the message id does not follow from conversation, sender and client message id")
+	}
+	return checkTime(m.CreatedAt)
+}
+
+func checkReceipt(r chat.Receipt) error {
+	for _, id := range []chat.ID{r.ConversationID, r.UserID, r.MessageID, r.SenderID} {
+		if id == (chat.ID{}) {
+			return errors.New("an id is missing")
+		}
+	}
+	if r.Seq < 1 {
+		return fmt.Errorf("seq is %d; numbers start at 1", r.Seq)
+	}
+	return checkTime(r.At)
+}
+
+func checkConversationEvent(e chat.ConversationEvent) error {
+	if e.Conversation.ID == (chat.ID{}) {
+		return errors.New("there is no conversation id")
+	}
+	if e.Change != chat.Created && e.UserID == (chat.ID{}) {
+		return errors.New("there is no user id")
+	}
+	return nil
+}
+
+// checkTime refuses what not every store and every client can represent.
+func checkTime(t time.Time) error {
+	if year := t.UTC().Year(); year < 1970 || year > 9999 {
+		return fmt.Errorf("the time is in the year %d", year)
+	}
+	return nil
+}

@@ -1,0 +1,145 @@
+package deliver
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/kafka"
+	"github.com/dozaar/dozaar/pkg/relay"
+	"github.com/dozaar/dozaar/schemas"
+)
+
+// A Store keeps what is delivered. Every write is idempotent and may be repeated, late or out of order:
+// of two rows of one seq the greater position stays, of two heads or marks the greater seq.
+type Store interface {
+	Conversation(ctx context.Context, id chat.ID) (chat.Conversation, error)
+	Heads(ctx context.Context, conversations []chat.ID) (map[chat.ID]chat.Head, error)
+	LastBefore(ctx context.Context, conversation chat.ID, p chat.Position) (seq int64, err error)
+	StoredByID(ctx context.Context, ids []chat.ID) (map[chat.ID]chat.StoredID, error)
+	PutMessages(ctx context.Context, messages []chat.StoredMessage) error
+	PutHeads(ctx context.Context, heads []chat.Head) error
+	PutReadMarks(ctx context.Context, marks []chat.ReadMark) error
+}
+
+// Owners knows which gateways have sockets of a user, and in a conversation's room.
+type Owners interface {
+	Owners(ctx context.Context, users, conversations []chat.ID) (byUser, byConversation map[chat.ID][]string, err error)
+}
+
+// A Sender appends envelopes to gateways' streams. It counts them for the gateway even where the append
+// failed, so that the gateway notices.
+type Sender interface {
+	Send(ctx context.Context, envelopes []relay.Addressed) error
+}
+
+// DeadLetters takes a record that cannot be delivered; nil means that Kafka has it.
+type DeadLetters interface {
+	DeadLetter(ctx context.Context, record kafka.Record, why error) error
+}
+
+// A Decoder reads values. schemas.ErrPoison says that the bytes are to blame; any other error, that it
+// could not tell and wants to be asked again.
+type Decoder interface {
+	DecodeMessage(value []byte) (chat.Message, error)
+	DecodeReceipt(value []byte) (chat.Receipt, error)
+	DecodeConversationEvent(value []byte) (chat.ConversationEvent, error)
+}
+
+// Config is what Deliver needs. Durations and bounds that are zero get the defaults named beside them.
+type Config struct {
+	Store       Store
+	Owners      Owners
+	Sender      Sender
+	DeadLetters DeadLetters
+	Decoder     Decoder
+	Logger      *slog.Logger          // nil: nothing is logged
+	Registerer  prometheus.Registerer // nil: metrics are counted and not exported
+	Clock       func() time.Time      // time.Now
+
+	// MembersMaxAge is how old the members may be to whom a message is told: 4 s, which leaves a second
+	// of the five in which a change of members must take effect everywhere.
+	MembersMaxAge time.Duration
+	// RelayPatience is for how long one batch waits for Redis: 4 s. It must be more than the silence of
+	// a sender (3 s) after which a gateway reads its rooms' heads again: whatever is given up here has
+	// then been noticed there.
+	RelayPatience time.Duration
+	// RetryFirst and RetryMax bound the jittered pauses between attempts: 50 ms, growing to 5 s.
+	RetryFirst, RetryMax time.Duration
+	// Remember is how many conversations' numbers one partition keeps in memory: 8,192. Others cost a read.
+	Remember int
+	// Reads is how many reads of single conversations one batch has under way at once: 16.
+	Reads int
+}
+
+func (c Config) withDefaults() Config {
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&c.MembersMaxAge, 4 * time.Second},
+		{&c.RelayPatience, 4 * time.Second},
+		{&c.RetryFirst, 50 * time.Millisecond},
+		{&c.RetryMax, 5 * time.Second},
+	} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Remember == 0 {
+		c.Remember = 8192
+	}
+	if c.Reads == 0 {
+		c.Reads = 16
+	}
+	return c
+}
+
+// Deliver makes workers. They share its dependencies, its metrics and what it knows of members; each
+// partition's numbering is its worker's own. It has no goroutine of its own.
+type Deliver struct {
+	Config
+	log     *slog.Logger
+	metrics *metrics
+	members *memberCache
+}
+
+// New returns a Deliver.
+func New(cfg Config) *Deliver {
+	cfg = cfg.withDefaults()
+	return &Deliver{
+		Config:  cfg,
+		log:     cfg.Logger.With("component", "deliver"),
+		metrics: newMetrics(cfg.Registerer),
+		members: newMemberCache(cfg.MembersMaxAge, cfg.Clock),
+	}
+}
+
+// Topics are the topics for which there are workers.
+func Topics() []string {
+	return []string{schemas.TopicMessages, schemas.TopicReceipts, schemas.TopicConversations}
+}
+
+// Worker returns the worker of one assignment of one partition. It panics for a topic that is not one of
+// Topics: somebody subscribed to what nobody here can do.
+func (d *Deliver) Worker(topic string, partition int32) kafka.Worker {
+	switch topic {
+	case schemas.TopicMessages:
+		return newMessageWorker(d)
+	case schemas.TopicReceipts:
+		return receiptWorker{d}
+	case schemas.TopicConversations:
+		return conversationWorker{d}
+	}
+	panic(fmt.Sprintf("deliver: there is no worker for partition %d of topic %s", partition, topic))
+}

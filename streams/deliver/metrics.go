@@ -1,0 +1,73 @@
+package deliver
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+type metrics struct {
+	numbered            prometheus.Counter
+	duplicates          prometheus.Counter
+	conflicts           prometheus.Counter
+	bases               *prometheus.CounterVec   // by source
+	deadLetters         *prometheus.CounterVec   // by topic, reason
+	batchRecords        *prometheus.HistogramVec // by topic
+	stepSeconds         *prometheus.HistogramVec // by step, outcome
+	producedToStored    prometheus.Histogram
+	rebroadcastFailures *prometheus.CounterVec // by topic
+}
+
+func newMetrics(registerer prometheus.Registerer) *metrics {
+	with := promauto.With(registerer)
+	return &metrics{
+		numbered: with.NewCounter(prometheus.CounterOpts{
+			Name: "dozaar_deliver_messages_numbered_total",
+			Help: "Messages that were given a number and stored, redelivered ones included.",
+		}),
+		duplicates: with.NewCounter(prometheus.CounterOpts{
+			Name: "dozaar_deliver_duplicates_total",
+			Help: "Records dropped because their message id occurs earlier in the log.",
+		}),
+		conflicts: with.NewCounter(prometheus.CounterOpts{
+			Name: "dozaar_deliver_conflicts_total",
+			Help: "Those duplicates that repeat a client message id with another body.",
+		}),
+		bases: with.NewCounterVec(prometheus.CounterOpts{
+			Name: "dozaar_deliver_bases_total",
+			Help: "Conversations that a batch went on numbering, by where their last number was known from: memory, head, row, or none.",
+		}, []string{"source"}),
+		deadLetters: with.NewCounterVec(prometheus.CounterOpts{
+			Name: "dozaar_deliver_dead_letters_total",
+			Help: "Records sent to the dead-letter topic, by topic and reason.",
+		}, []string{"topic", "reason"}),
+		batchRecords: with.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "dozaar_deliver_batch_records",
+			Help:    "Records in one batch of one partition.",
+			Buckets: prometheus.ExponentialBuckets(1, 4, 8),
+		}, []string{"topic"}),
+		stepSeconds: with.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "dozaar_deliver_step_seconds",
+			Help:    "Duration of one attempt of a step that leaves the process (store, relay, decode, dead letter), by step and outcome (ok, error).",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2.5, 10),
+		}, []string{"step", "outcome"}),
+		producedToStored: with.NewHistogram(prometheus.HistogramOpts{
+			Name:    "dozaar_deliver_produced_to_stored_seconds",
+			Help:    "From the record's time in Kafka until the message is stored.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 14),
+		}),
+		rebroadcastFailures: with.NewCounterVec(prometheus.CounterOpts{
+			Name: "dozaar_deliver_rebroadcast_failures_total",
+			Help: "Batches whose rebroadcast was given up because Redis was away. The rooms heal themselves.",
+		}, []string{"topic"}),
+	}
+}
+
+func (m *metrics) step(name string, took time.Duration, err error) {
+	outcome := "ok"
+	if err != nil {
+		outcome = "error"
+	}
+	m.stepSeconds.WithLabelValues(name, outcome).Observe(took.Seconds())
+}

@@ -1,0 +1,62 @@
+package deliver
+
+import (
+	"context"
+	"slices"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/relay"
+	"github.com/dozaar/dozaar/schemas"
+)
+
+// rebroadcast tells stored messages to the gateways that own their rooms or their members' leases, and
+// conflicts to their senders' gateways. It fails only when ctx has ended.
+func (w *messageWorker) rebroadcast(ctx context.Context, stored, conflicts []entry) error {
+	var rooms []chat.ID
+	seen := map[chat.ID]bool{}
+	for _, e := range stored {
+		if !seen[e.ConversationID] {
+			seen[e.ConversationID] = true
+			rooms = append(rooms, e.ConversationID)
+		}
+	}
+	members, err := w.memberships(ctx, rooms)
+	if err != nil {
+		return err
+	}
+	var users audience
+	for _, room := range rooms {
+		users.add(members[room].users...)
+	}
+	for _, c := range conflicts {
+		users.add(c.Sender.ID)
+	}
+	return w.tell(ctx, schemas.TopicMessages, users.ids, rooms, func(o owners) []relay.Addressed {
+		var out []relay.Addressed
+		for _, e := range stored {
+			out = append(out, messageEnvelopes(e.Message, members[e.ConversationID], o)...)
+		}
+		for _, c := range conflicts {
+			envelope := relay.Envelope{Conflict: &relay.Conflict{
+				UserID: c.Sender.ID, ConversationID: c.ConversationID, ClientMessageID: c.ClientMessageID,
+			}}
+			out = append(out, address(envelope, o.of(nil, c.Sender.ID))...)
+		}
+		return out
+	})
+}
+
+// messageEnvelopes is one envelope for each gateway that has the room or a member: the room's sockets get
+// the message, those of the members named in Notify that are not in the room a notification.
+func messageEnvelopes(m chat.Message, to membership, o owners) []relay.Addressed {
+	others := slices.DeleteFunc(slices.Clone(to.users), func(u chat.ID) bool { return u == m.Sender.ID })
+	gateways := o.of([]chat.ID{m.ConversationID}, others...)
+	notify := o.leases(others)
+	out := make([]relay.Addressed, len(gateways))
+	for i, gateway := range gateways {
+		out[i] = relay.Addressed{Gateway: gateway, Envelope: relay.Envelope{
+			Message: &relay.Message{Message: m, Revision: to.revision, Notify: notify[gateway]},
+		}}
+	}
+	return out
+}

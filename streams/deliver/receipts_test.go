@@ -1,0 +1,86 @@
+package deliver
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/kafka"
+	"github.com/dozaar/dozaar/pkg/relay"
+	"github.com/dozaar/dozaar/schemas"
+)
+
+// reads is the receipt of a reader for another's message.
+func reads(conversation chat.ID, who chat.Member, seq int64, sender chat.Member) chat.Receipt {
+	return chat.Receipt{
+		ReadMark:  chat.ReadMark{ConversationID: conversation, UserID: who.UserID, Seq: seq},
+		MessageID: simID('m', int(seq)), SenderID: sender.UserID, At: simTime,
+	}
+}
+
+func (o *outside) receipt(offset int64, r chat.Receipt) kafka.Record {
+	o.t.Helper()
+	value, err := o.EncodeReceipt(r)
+	return o.recordOf(schemas.TopicReceipts, offset, r.ConversationID, value, err)
+}
+
+func TestReceipts(t *testing.T) {
+	o := newOutside(t)
+	o.converse(deal, ann, bob)
+	o.byUser = map[chat.ID][]string{ann.UserID: {"g1", "g2"}, bob.UserID: {"g2"}, cyd.UserID: {"g3"}}
+	w := o.deliver().Worker(schemas.TopicReceipts, 0)
+	o.process(w,
+		o.receipt(0, reads(deal, bob, 3, ann)),
+		o.receipt(1, reads(deal, bob, 5, ann)),
+		o.receipt(2, reads(deal, bob, 4, ann)), // late, and told all the same
+		o.receipt(3, reads(deal, ann, 6, ann)), // one's own
+		o.receipt(4, reads(deal, cyd, 2, bob)), // the reader was removed meanwhile
+		o.receipt(5, reads(deal, bob, 1, cyd)), // the sender was
+	)
+	if want := []string{"PutReadMarks 3", "Conversation", "Owners", "Send"}; !slices.Equal(o.calls, want) {
+		t.Errorf("calls %v, want %v", o.calls, want)
+	}
+	for user, want := range map[chat.ID]int64{bob.UserID: 5, ann.UserID: 6, cyd.UserID: 2} {
+		if got, _ := o.ReadSeq(t.Context(), deal, user); got != want {
+			t.Errorf("mark %d, want %d", got, want)
+		}
+	}
+	read := func(gateway string, seq int64, by chat.ID, to ...chat.ID) relay.Addressed {
+		return relay.Addressed{Gateway: gateway, Envelope: relay.Envelope{Read: &relay.Read{
+			MessageID: simID('m', int(seq)), ConversationID: deal, Seq: seq, ReadBy: by, At: simTime, To: to,
+		}}}
+	}
+	want := []relay.Addressed{
+		read("g1", 3, bob.UserID, ann.UserID), read("g2", 3, bob.UserID, ann.UserID, bob.UserID),
+		read("g1", 5, bob.UserID, ann.UserID), read("g2", 5, bob.UserID, ann.UserID, bob.UserID),
+		read("g1", 4, bob.UserID, ann.UserID), read("g2", 4, bob.UserID, ann.UserID, bob.UserID),
+		read("g2", 2, cyd.UserID, bob.UserID),
+		read("g2", 1, bob.UserID, bob.UserID),
+	}
+	if !reflect.DeepEqual(o.sent, want) {
+		t.Errorf("told\n%s\nwant\n%s", readsOf(o.sent), readsOf(want))
+	}
+}
+
+func readsOf(list []relay.Addressed) (out string) {
+	for _, a := range list {
+		out += a.Gateway + " " + a.Envelope.Read.MessageID.String() + "\n"
+	}
+	return out
+}
+
+// Marks are stored before they are told, and Redis is not waited for long.
+func TestReceiptsSurviveAnAbsence(t *testing.T) {
+	o := newOutside(t)
+	o.converse(deal, ann, bob)
+	o.byUser[ann.UserID] = []string{"g1"}
+	o.failures = map[string]int{"PutReadMarks 1": 3, "Conversation": 3, "Send": -1}
+	o.process(o.deliver().Worker(schemas.TopicReceipts, 0), o.receipt(0, reads(deal, bob, 3, ann)))
+	if got, _ := o.ReadSeq(t.Context(), deal, bob.UserID); got != 3 {
+		t.Errorf("mark %d, want 3", got)
+	}
+	if got := o.count("dozaar_deliver_rebroadcast_failures_total", schemas.TopicReceipts); got != 1 {
+		t.Errorf("%v given up, want 1", got)
+	}
+}

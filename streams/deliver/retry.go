@@ -1,0 +1,56 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// complaints is how often a step that keeps failing is logged.
+const complaints = 30 * time.Second
+
+// insist does a step until it succeeds. It fails only when ctx has ended.
+func (d *Deliver) insist(ctx context.Context, step string, do func(context.Context) error) error {
+	return d.retry(ctx, 0, step, do)
+}
+
+// tryFor does a step until it succeeds, for about as long as patience, and once in any case. It fails with
+// the step's error, or with ctx's when that has ended.
+func (d *Deliver) tryFor(ctx context.Context, patience time.Duration, step string, do func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := d.retry(bounded, patience, step, do)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func (d *Deliver) retry(ctx context.Context, patience time.Duration, step string, do func(context.Context) error) error {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval, pauses.MaxInterval = d.RetryFirst, d.RetryMax
+	start := d.Clock()
+	var complained time.Time
+	var last error
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		attempt := d.Clock()
+		last = do(ctx)
+		d.metrics.step(step, d.Clock().Sub(attempt), last)
+		return struct{}{}, last
+	},
+		backoff.WithBackOff(pauses),
+		backoff.WithMaxElapsedTime(patience), // 0: for ever
+		backoff.WithNotify(func(err error, _ time.Duration) {
+			if now := d.Clock(); ctx.Err() == nil && now.Sub(complained) >= complaints {
+				complained = now
+				d.log.WarnContext(ctx, "a step fails and is tried again", "step", step, "since", start, "error", err)
+			}
+		}))
+	if err != nil && last != nil && !errors.Is(last, err) {
+		return fmt.Errorf("%w, after %w", err, last)
+	}
+	return err
+}
