@@ -14,9 +14,12 @@ const module = "github.com/dozaar/dozaar/"
 // layers are the packages from the vocabulary upwards. A package imports packages of lower layers
 // only: an arrow that points back or sideways is a fault. An entry that ends in / is a tree.
 var layers = [][]string{
-	{"pkg/chat", "pkg/socketio"},  // the vocabulary; and the socket layer, which knows nothing of chat
-	{"schemas", "pkg/strictjson"}, // the contracts
-	{"schemas/registry", "pkg/auth", "pkg/kafka", "pkg/store", "pkg/store/storetest", "pkg/redis", "pkg/presence", "pkg/relay", "pkg/embedded", "pkg/observe", "pkg/web"}, // adapters
+	{"pkg/chat", "pkg/socketio", "pkg/redis"}, // the vocabulary; and two that know nothing of chat
+	{"schemas", "pkg/strictjson"},             // the contracts
+	{ // adapters
+		"schemas/registry", "pkg/auth", "pkg/embedded", "pkg/kafka", "pkg/observe", "pkg/presence",
+		"pkg/redis/redistest", "pkg/relay", "pkg/store", "pkg/store/storetest", "pkg/web",
+	},
 	{"pkg/store/sqlite"},                   // one of the stores
 	{"pkg/gateway", "pkg/api", "streams/"}, // roles
 	{"cmd/"},

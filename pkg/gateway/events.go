@@ -30,7 +30,7 @@ var events = map[string]event{
 	"typing:stop":        {func(l *Limits) Bucket { return l.Typing }, func(g *Gateway) handler { return g.typingStop }},
 	"mark:read":          {func(l *Limits) Bucket { return l.Read }, func(g *Gateway) handler { return g.markRead }},
 	"get:online_status":  {func(l *Limits) Bucket { return l.Status }, func(g *Gateway) handler { return g.onlineStatus }},
-	"auth:refresh":       {func(l *Limits) Bucket { return l.Status }, func(g *Gateway) handler { return g.refresh }},
+	"auth:refresh":       {func(l *Limits) Bucket { return l.Refresh }, func(g *Gateway) handler { return g.refresh }},
 }
 
 // Event handles one client event: limit, do, then answer by acknowledgement and, where it failed, by `exception`.

@@ -16,6 +16,7 @@ type Limits struct {
 	Typing         Bucket
 	Read           Bucket
 	Status         Bucket
+	Refresh        Bucket
 	// Refusals is how many rate-limited events a socket may collect before it is disconnected.
 	Refusals Bucket
 }
@@ -29,6 +30,7 @@ func DefaultLimits() Limits {
 		Typing:         Bucket{10, 50},
 		Read:           Bucket{100, 2_000},
 		Status:         Bucket{10, 50},
+		Refresh:        Bucket{1, 10},
 		Refusals:       Bucket{10, 300},
 	}
 }

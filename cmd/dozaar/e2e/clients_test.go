@@ -10,7 +10,7 @@ import (
 func TestJavaScriptClient(t *testing.T) {
 	for _, file := range []string{"contract", "refusals", "example", "http"} {
 		t.Run(file, func(t *testing.T) {
-			start(t).suite("node", "--test", "--test-reporter=spec", "js/"+file+".test.mjs")
+			start(t).suite("node", "--test", "--test-force-exit", "--test-reporter=spec", "js/"+file+".test.mjs")
 		})
 	}
 }
@@ -26,5 +26,5 @@ func TestPythonClient(t *testing.T) {
 
 // TestPage has two browser windows talk, one of them reload, from another origin than the gateway's.
 func TestPage(t *testing.T) {
-	start(t, "DOZAAR_ALLOWED_ORIGINS=*").suite("node", "--test", "--test-reporter=spec", "js/page.test.mjs")
+	start(t, "DOZAAR_ALLOWED_ORIGINS=*").suite("node", "--test", "--test-force-exit", "--test-reporter=spec", "js/page.test.mjs")
 }

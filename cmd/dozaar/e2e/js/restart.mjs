@@ -50,11 +50,21 @@ for (let floor = acked; ; floor = acked) {
 running = false;
 await Promise.all(senders);
 
-const report = { acked, lost: [], repeated: [], gaps: [], phantom: [], disagreeing: [] };
-for (const room of rooms) {
+/** The whole history, page by page. */
+async function read(room) {
   const history = [];
   for (let after = 0, page; (page = (await api('GET', `/v1/conversations/${room.id}/messages?afterSeq=${after}&limit=100`, { as: token(room.bea) })).body.messages).length; after = page.at(-1).seq) history.push(...page);
-  const ids = new Set(history.map((m) => m.id));
+  return history;
+}
+
+const report = { acked, lost: [], repeated: [], gaps: [], phantom: [], disagreeing: [] };
+for (const room of rooms) {
+  let history, ids;
+  await until(async () => { // an acknowledged message may still be on its way to the store
+    history = await read(room);
+    ids = new Set(history.map((m) => m.id));
+    return [...room.acked.keys()].every((id) => ids.has(id));
+  }, 10_000).catch(() => {});
   report.lost.push(...[...room.acked.keys()].filter((id) => !ids.has(id)));
   if (ids.size < history.length || new Set(history.map((m) => m.message)).size < history.length) report.repeated.push(room.id);
   history.forEach((m, i) => { if (m.seq !== i + 1) report.gaps.push(`${room.id} ${m.seq}`); });

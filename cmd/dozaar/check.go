@@ -1,0 +1,183 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dozaar/dozaar/pkg/auth"
+	"github.com/dozaar/dozaar/pkg/observe"
+)
+
+// check of the whole is what `dozaar all` and `dozaar config check` want to be right.
+func (c Config) check(p *problems) {
+	for _, group := range []checker{c.Process, c.HTTP, c.Tokens, c.Sockets, c.Presence, c.Data, c.Kafka, c.Cassandra, c.Redis, c.Embedded} {
+		group.check(p)
+	}
+	if same(c.HTTP.Listen, c.Process.AdminListen) {
+		p.add("admin-listen", "is the same address as DOZAAR_LISTEN; choose another port")
+	}
+}
+
+func (c ProcessConfig) check(p *problems) {
+	listenable(p, "admin-listen", c.AdminListen)
+	if _, err := observe.ParseLevel(c.LogLevel); err != nil {
+		p.add("log-level", "must be debug, info, warn or error, is %q", c.LogLevel)
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		p.add("log-format", "must be text or json, is %q", c.LogFormat)
+	}
+	atLeast(p, "shutdown-timeout", c.ShutdownTimeout, time.Second)
+}
+
+func (c HTTPConfig) check(p *problems) {
+	listenable(p, "listen", c.Listen)
+	for _, origin := range c.AllowedOrigins {
+		if !isOrigin(origin) {
+			p.add("allowed-origins", "%q is no origin; write scheme and host, such as https://shop.example, or * for all", origin)
+		}
+	}
+}
+
+// check names every fault of the tokens but a missing key, which only matters to a gateway: CheckGateway.
+func (t TokenConfig) check(p *problems) {
+	if t.JWTKeysMaxAge < auth.DefaultRefreshInterval {
+		p.add("jwt-keys-max-age", "must be at least %s, is %s", auth.DefaultRefreshInterval, t.JWTKeysMaxAge)
+	}
+	if t.JWTKeyFile != "" {
+		if err := auth.CheckKeyFile(t.JWTKeyFile); err != nil {
+			p.add("jwt-key-file", "%s: %v", t.JWTKeyFile, err)
+		}
+	}
+	if !t.hasKey() {
+		return
+	}
+	flags := map[string]string{"Secret": "jwt-secret", "JWKSURL": "jwt-jwks-url", "Algorithms": "jwt-algorithms", "Leeway": "jwt-leeway"}
+	for _, err := range joined(t.auth().Validate()) {
+		if fault, ok := errors.AsType[*auth.FieldError](err); ok {
+			p.add(flags[fault.Field], "%s", fault.Message)
+		}
+	}
+}
+
+func (c SocketConfig) check(p *problems) {
+	if c.MaxFrame < 1<<10 || c.MaxFrame > 16<<20 {
+		p.add("max-frame", "must be between 1KiB and 16MiB, is %s", c.MaxFrame)
+	}
+	if c.SocketBuffer < c.MaxFrame {
+		p.add("socket-buffer", "must be at least the largest frame (%s), is %s", c.MaxFrame, c.SocketBuffer)
+	}
+	if c.SocketsPerUser < 1 {
+		p.add("sockets-per-user", "must be at least 1, is %d", c.SocketsPerUser)
+	}
+}
+
+func (c PresenceConfig) check(p *problems) {
+	atLeast(p, "presence-ttl", c.PresenceTTL, time.Second)
+	if c.PresenceGrace < 0 || c.PresenceGrace >= c.PresenceTTL {
+		p.add("presence-grace", "must be shorter than the presence TTL (%s), is %s", c.PresenceTTL, c.PresenceGrace)
+	}
+	atLeast(p, "typing-ttl", c.TypingTTL, 100*time.Millisecond)
+}
+
+func (c DataConfig) check(p *problems) {
+	if c.DataDir == "" {
+		p.add("data-dir", "must name a folder")
+	}
+}
+
+func (c KafkaConfig) check(p *problems) {
+	dialable(p, "kafka-brokers", c.KafkaBrokers)
+	if c.KafkaPartitions < 1 || c.KafkaPartitions > 10_000 {
+		p.add("kafka-partitions", "must be between 1 and 10000, is %d", c.KafkaPartitions)
+	}
+	if c.SchemaRegistryURL != "" {
+		u, err := url.Parse(string(c.SchemaRegistryURL))
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			p.add("schema-registry-url", "must be an http or https URL")
+		}
+	}
+}
+
+func (c CassandraConfig) check(p *problems) {
+	for _, host := range c.CassandraHosts {
+		if _, _, err := net.SplitHostPort(host); err == nil {
+			dialable(p, "cassandra-hosts", []string{host})
+		} else if host == "" || strings.ContainsAny(host, " /") {
+			p.add("cassandra-hosts", "%q is no host; write HOST or HOST:PORT", host)
+		}
+	}
+}
+
+func (c RedisConfig) check(p *problems) { dialable(p, "redis-addrs", c.RedisAddrs) }
+
+func (c EmbeddedConfig) check(p *problems) {
+	if c.EmbeddedKafka != "" {
+		listenable(p, "embedded-kafka", c.EmbeddedKafka)
+	}
+	if c.EmbeddedRegistry != "" {
+		listenable(p, "embedded-registry", c.EmbeddedRegistry)
+	}
+}
+
+// listenable wants an address to listen on: the host may be empty (every interface), the port 0 (a free one).
+func listenable(p *problems, flag, address string) {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil || !isPort(port, 0) {
+		p.add(flag, "%q is no address to listen on; write HOST:PORT, such as 127.0.0.1:3000", address)
+	}
+}
+
+// dialable wants addresses to connect to.
+func dialable(p *problems, flag string, addresses []string) {
+	for _, address := range addresses {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil || host == "" || strings.ContainsAny(host, " /") || !isPort(port, 1) {
+			_, shown, ok := strings.Cut(address, "@") // what is before it may be a password
+			if !ok {
+				shown = address
+			}
+			p.add(flag, "%q is no address; write HOST:PORT, several separated by commas", shown)
+		}
+	}
+}
+
+func isPort(text string, least int) bool {
+	n, err := strconv.Atoi(text)
+	return err == nil && n >= least && n <= 65535
+}
+
+func atLeast(p *problems, flag string, value, least time.Duration) {
+	if value < least {
+		p.add(flag, "must be at least %s, is %s", least, value)
+	}
+}
+
+// isOrigin takes what a browser puts into the Origin header (RFC 6454, 7), except null: anybody's sandboxed
+// frame sends that.
+func isOrigin(text string) bool {
+	if text == "*" {
+		return true
+	}
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme != "" && u.Host != "" && u.User == nil && text == u.Scheme+"://"+u.Host
+}
+
+func same(a, b string) bool {
+	_, port, err := net.SplitHostPort(a)
+	return err == nil && port != "0" && a == b
+}
+
+// joined takes an errors.Join apart.
+func joined(err error) []error {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		return many.Unwrap()
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
+}

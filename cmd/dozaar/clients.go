@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/kafka"
+	"github.com/dozaar/dozaar/pkg/redis"
+	"github.com/dozaar/dozaar/pkg/store/sqlite"
+	"github.com/dozaar/dozaar/schemas"
+	"github.com/dozaar/dozaar/schemas/registry"
+)
+
+// clients are the engines as the roles see them.
+type clients struct {
+	kafka    kafka.Config
+	codec    *schemas.Codec
+	producer *kafka.Producer
+	store    *sqlite.Store
+	redis    redis.Client
+	epochs   map[string]int32 // log epoch by topic
+}
+
+// connect opens the clients, makes topics and registers schemas where they are missing, and checks
+// that the log is the one from which the store was filled.
+func (p *process) connect(ctx context.Context, e engines) (c clients, err error) {
+	if c.redis, err = redis.Open(redis.Config{Addrs: e.redis, Registerer: p.metrics}); err != nil {
+		return c, err
+	}
+	p.life.OnStop("Redis client", func(context.Context) error { return c.redis.Close() })
+	p.health.Add("redis", func(ctx context.Context) error { return c.redis.Ping(ctx).Err() })
+
+	if c.store, err = p.openStore(ctx); err != nil {
+		return c, err
+	}
+	p.life.OnStop("store", func(context.Context) error { return c.store.Close() })
+
+	c.kafka = kafka.Config{Brokers: e.brokers, ClientID: p.instance, Logger: p.log, Registerer: p.metrics}
+	topics, err := kafka.EnsureTopics(ctx, kafka.TopicsConfig{
+		Config: c.kafka, Partitions: int32(p.cfg.Kafka.KafkaPartitions), Groups: groups(),
+	})
+	if err != nil {
+		return c, err
+	}
+	if c.epochs, err = matchTopics(ctx, c.store, topics); err != nil {
+		return c, err
+	}
+
+	schemaRegistry, err := registry.New(nil, e.registry)
+	if err != nil {
+		return c, err
+	}
+	if err := schemas.Register(ctx, schemaRegistry); err != nil {
+		return c, fmt.Errorf("register the schemas: %w", err)
+	}
+	if c.codec, err = schemas.NewCodec(ctx, schemaRegistry); err != nil {
+		return c, err
+	}
+	if c.producer, err = kafka.NewProducer(kafka.ProducerConfig{Config: c.kafka, Source: "/dozaar/" + p.instance}, c.codec); err != nil {
+		return c, err
+	}
+	p.life.OnStop("producer", c.producer.Close)
+	return c, nil
+}
+
+// openStore opens the embedded store. Cassandra is named in the settings, and not yet to be had.
+func (p *process) openStore(ctx context.Context) (*sqlite.Store, error) {
+	dir := p.dataDir("store")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return sqlite.Open(ctx, filepath.Join(dir, "dozaar.db"), p.log, p.metrics)
+}
+
+// topicIdentities is what the store remembers of topics.
+type topicIdentities interface {
+	TopicIdentity(ctx context.Context, topic string) (chat.TopicIdentity, bool, error)
+	PutTopicIdentity(ctx context.Context, identity chat.TopicIdentity) error
+}
+
+// matchTopics compares the topics with what the store remembers, and has it remember new ones. A
+// position in another topic of the same name, or in one with more partitions, would not mean what the
+// stored positions mean, and history would be overwritten: that is refused.
+func matchTopics(ctx context.Context, store topicIdentities, topics []chat.TopicIdentity) (epochs map[string]int32, err error) {
+	epochs = map[string]int32{}
+	var faults []error
+	for _, topic := range topics {
+		known, found, err := store.TopicIdentity(ctx, topic.Topic)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			if err := store.PutTopicIdentity(ctx, topic); err != nil {
+				return nil, err
+			}
+			known = topic
+		}
+		if known.ID != topic.ID || known.Partitions != topic.Partitions {
+			faults = append(faults, fmt.Errorf(
+				"topic %s is not the one that the store was filled from (id %s with %d partitions, was %s with %d): bring back that log, or start with an empty store",
+				topic.Topic, topic.ID, topic.Partitions, known.ID, known.Partitions))
+		}
+		epochs[topic.Topic] = known.Epoch
+	}
+	return epochs, errors.Join(faults...)
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"errors"
+	"time"
+
+	"github.com/dozaar/dozaar/pkg/auth"
+)
+
+// Config is every setting of every role, one group per concern. A role embeds the groups that it uses, and
+// only those are its flags.
+type Config struct {
+	Dev bool `help:"For trying out: a secret of its own in the data folder, the page at /, every origin allowed."`
+
+	Process   ProcessConfig   `embed:"" group:"Process:"`
+	HTTP      HTTPConfig      `embed:"" group:"HTTP:"`
+	Tokens    TokenConfig     `embed:"" group:"Tokens:"`
+	Sockets   SocketConfig    `embed:"" group:"Sockets:"`
+	Presence  PresenceConfig  `embed:"" group:"Presence:"`
+	Data      DataConfig      `embed:"" group:"Data:"`
+	Kafka     KafkaConfig     `embed:"" group:"Kafka:"`
+	Cassandra CassandraConfig `embed:"" group:"Cassandra:"`
+	Redis     RedisConfig     `embed:"" group:"Redis:"`
+	Embedded  EmbeddedConfig  `embed:"" group:"Embedded engines:"`
+}
+
+// ProcessConfig is what every role has.
+type ProcessConfig struct {
+	AdminListen     string        `default:"127.0.0.1:3001" placeholder:"HOST:PORT" help:"Where /livez, /readyz, /metrics and /debug/pprof are; without authentication, so not for the world."`
+	LogLevel        string        `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error."`
+	LogFormat       string        `default:"text" placeholder:"FORMAT" help:"text or json."`
+	ShutdownTimeout time.Duration `default:"25s" placeholder:"DURATION" help:"How long stopping may take: sockets are drained, what is in flight is finished."`
+}
+
+// HTTPConfig is where clients connect.
+type HTTPConfig struct {
+	Listen         string   `default:"127.0.0.1:3000" placeholder:"HOST:PORT" help:"Where /socket.io/, /v1 and, with --dev, the page are."`
+	AllowedOrigins []string `placeholder:"ORIGIN" help:"Origins of the web pages that may connect, such as https://shop.example; * for all. Clients that are no browsers need none."`
+}
+
+// SigningConfig is what a token is made from; the gateway checks the same.
+type SigningConfig struct {
+	JWTSecret   Secret   `name:"jwt-secret" placeholder:"SECRET" help:"Secret of HS256 tokens, at least 32 bytes. Other users of a machine can read flags: prefer the variable."`
+	JWTAudience []string `name:"jwt-audience" placeholder:"NAME" help:"Accepted audiences; not checked if empty."`
+	JWTIssuer   string   `name:"jwt-issuer" placeholder:"NAME" help:"Accepted issuer; not checked if empty."`
+}
+
+// TokenConfig is which tokens are accepted.
+type TokenConfig struct {
+	SigningConfig
+	JWTKeyFile    string        `name:"jwt-key-file" placeholder:"FILE" help:"Public keys as PEM or JWKS; read again every 5 minutes."`
+	JWTJWKSURL    URL           `name:"jwt-jwks-url" placeholder:"URL" help:"Where public keys are published as JWKS."`
+	JWTAlgorithms []string      `name:"jwt-algorithms" placeholder:"NAME" help:"Accepted algorithms: HS256, RS256, ES256, EdDSA. By default HS256 if there is a secret, the others if there is a key file or URL."`
+	JWTLeeway     time.Duration `name:"jwt-leeway" default:"0s" placeholder:"DURATION" help:"How far clocks may differ when a token's times are checked."`
+	JWTKeysMaxAge time.Duration `name:"jwt-keys-max-age" default:"6h" placeholder:"DURATION" help:"How long the last keys go on when file or URL cannot be read."`
+}
+
+// SocketConfig limits what one client may do. Rates are per socket: 30/s:100 is 30 a second, 100 at once.
+type SocketConfig struct {
+	MaxFrame       Size `default:"256KiB" placeholder:"SIZE" help:"Largest frame or polling request."`
+	SocketBuffer   Size `default:"1MiB" placeholder:"SIZE" help:"Most unsent data of a socket; past that it is closed."`
+	SocketsPerUser int  `default:"100" placeholder:"N" help:"Most sockets of one user at one gateway."`
+	RateMessages   Rate `default:"30/s:100" placeholder:"RATE" help:"send:message."`
+	RateTyping     Rate `default:"20/s:100" placeholder:"RATE" help:"typing:start and typing:stop."`
+	RateReads      Rate `default:"100/s:2000" placeholder:"RATE" help:"mark:read."`
+	RateJoins      Rate `default:"20/s:500" placeholder:"RATE" help:"join:conversation and leave:conversation."`
+	RateStatus     Rate `default:"10/s:50" placeholder:"RATE" help:"get:online_status."`
+	RateRefresh    Rate `default:"1/s:10" placeholder:"RATE" help:"auth:refresh."`
+}
+
+// PresenceConfig is when users are online and typing.
+type PresenceConfig struct {
+	PresenceTTL   time.Duration `name:"presence-ttl" default:"5m" placeholder:"DURATION" help:"How long a user stays online after the last sign of their gateway."`
+	PresenceGrace time.Duration `name:"presence-grace" default:"10s" placeholder:"DURATION" help:"How long a user who left stays online, so that a reload is not told to anybody."`
+	TypingTTL     time.Duration `name:"typing-ttl" default:"10s" placeholder:"DURATION" help:"How long somebody is typing without saying so again."`
+}
+
+// DataConfig is where a process keeps files.
+type DataConfig struct {
+	DataDir string `default:"./data" placeholder:"DIR" help:"Folder of the embedded engines and of the secret that --dev makes."`
+}
+
+// KafkaConfig is Kafka and its schema registry.
+type KafkaConfig struct {
+	KafkaBrokers      []string `placeholder:"HOST:PORT" help:"Brokers; embedded if not given (all only)."`
+	KafkaPartitions   int      `default:"64" placeholder:"N" help:"Partitions of topics that are made; those that exist keep theirs."`
+	SchemaRegistryURL URL      `name:"schema-registry-url" placeholder:"URL" help:"Schema registry; embedded if not given (all only)."`
+}
+
+// CassandraConfig is the store.
+type CassandraConfig struct {
+	CassandraHosts []string `placeholder:"HOST[:PORT]" help:"Nodes to begin with; embedded SQLite if not given (all only)."`
+}
+
+// RedisConfig is presence and relay.
+type RedisConfig struct {
+	RedisAddrs []string `placeholder:"HOST:PORT" help:"Redis; embedded if not given (all only)."`
+}
+
+// EmbeddedConfig is where embedded engines listen, for those who want to look or read along.
+type EmbeddedConfig struct {
+	EmbeddedKafka    string `placeholder:"HOST:PORT" help:"Where the embedded Kafka listens; a free loopback port if not given."`
+	EmbeddedRegistry string `placeholder:"HOST:PORT" help:"Where the embedded schema registry listens; a free loopback port if not given."`
+}
+
+// errNoKey is told when a gateway would have nothing to verify tokens with.
+var errNoKey = errors.New("no key to verify tokens with: set DOZAAR_JWT_SECRET (at least 32 bytes), " +
+	"DOZAAR_JWT_KEY_FILE or DOZAAR_JWT_JWKS_URL; or, for trying out, run `dozaar all --dev`")
+
+// CheckGateway says whether there is a key for a gateway to verify tokens with. Without --dev there is no
+// default.
+func (c Config) CheckGateway() error {
+	if c.Dev || c.Tokens.hasKey() {
+		return nil
+	}
+	return errNoKey
+}
+
+func (t TokenConfig) hasKey() bool {
+	return t.JWTSecret.IsSet() || t.JWTKeyFile != "" || t.JWTJWKSURL != ""
+}
+
+// Auth is the verifier's configuration. With --dev and without a secret it is the data folder's own, which
+// is made if need be. Logger and Registerer are left to the caller.
+func (c Config) Auth() (auth.Config, error) {
+	if err := c.CheckGateway(); err != nil {
+		return auth.Config{}, err
+	}
+	cfg := c.Tokens.auth()
+	if c.Dev && len(cfg.Secret) == 0 {
+		secret, err := DevSecret(c.Data.DataDir)
+		if err != nil {
+			return auth.Config{}, err
+		}
+		cfg.Secret = secret
+	}
+	return cfg, nil
+}
+
+func (t TokenConfig) auth() auth.Config {
+	return auth.Config{
+		Secret:     t.JWTSecret.Reveal(),
+		KeyFile:    t.JWTKeyFile,
+		JWKSURL:    string(t.JWTJWKSURL),
+		Algorithms: t.JWTAlgorithms,
+		Audience:   t.JWTAudience,
+		Issuer:     t.JWTIssuer,
+		Leeway:     t.JWTLeeway,
+		MaxKeyAge:  t.JWTKeysMaxAge,
+	}
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"github.com/dozaar/dozaar/pkg/kafka"
+	"github.com/dozaar/dozaar/pkg/presence"
+	"github.com/dozaar/dozaar/pkg/relay"
+	"github.com/dozaar/dozaar/streams/deliver"
+)
+
+// deliver builds the role that numbers, stores and rebroadcasts.
+func (p *process) deliver(c clients) error {
+	sender := relay.NewSender(relay.SenderConfig{Redis: c.redis, Name: "deliver-" + p.instance, Logger: p.log, Registerer: p.metrics})
+	p.life.Go("deliver's relay", sender.Run)
+	d := deliver.New(deliver.Config{
+		Store:       c.store,
+		Owners:      p.directory(c),
+		Sender:      sender,
+		DeadLetters: c.producer,
+		Decoder:     c.codec,
+		Logger:      p.log,
+		Registerer:  p.metrics,
+	})
+	consumer, err := kafka.NewConsumer(kafka.ConsumerConfig{
+		Config: c.kafka, Group: deliverGroup, Topics: deliver.Topics(),
+		Epoch: func(topic string) int32 { return c.epochs[topic] },
+	}, d.Worker)
+	if err != nil {
+		return err
+	}
+	p.life.Go("deliver", consumer.Run)
+	return nil
+}
+
+func (p *process) directory(c clients) *presence.Directory {
+	return presence.NewDirectory(presence.DirectoryConfig{Redis: c.redis, TTL: p.cfg.Presence.PresenceTTL, Logger: p.log})
+}

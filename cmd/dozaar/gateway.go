@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/dozaar/dozaar/pkg/api"
+	"github.com/dozaar/dozaar/pkg/auth"
+	"github.com/dozaar/dozaar/pkg/gateway"
+	"github.com/dozaar/dozaar/pkg/presence"
+	"github.com/dozaar/dozaar/pkg/relay"
+	"github.com/dozaar/dozaar/pkg/socketio"
+)
+
+// gateway builds the role that clients connect to: sockets and HTTP API. It returns where it listens.
+func (p *process) gateway(ctx context.Context, c clients) (net.Addr, error) {
+	authConfig, err := p.cfg.Auth()
+	if err != nil {
+		return nil, err
+	}
+	authConfig.Logger, authConfig.Registerer = p.log, p.metrics
+	verifier, err := auth.New(ctx, authConfig)
+	if err != nil {
+		return nil, err
+	}
+	p.life.Go("token keys", verifier.Run)
+	p.health.Add("token keys", verifier.Ready)
+
+	ephemeral := p.ephemeralRelay(c, "gateway")
+	announcer := p.announcer(c, ephemeral)
+	p.life.Go("announcer", announcer.Run)
+
+	var g *gateway.Gateway
+	leases := presence.NewLeases(presence.LeasesConfig{
+		Redis: c.redis, Instance: p.instance, TTL: p.cfg.Presence.PresenceTTL, Grace: p.cfg.Presence.PresenceGrace,
+		Forgotten: func(ctx context.Context) { g.Resync(ctx, "leases were lost") },
+		Logger:    p.log, Registerer: p.metrics,
+	})
+	g = gateway.New(gateway.Config{
+		Verifier: verifier, Store: c.store, Publisher: c.producer, Leases: leases, Directory: p.directory(c),
+		Relay: ephemeral, Announcer: announcer, Limits: p.cfg.Sockets.limits(), TypingTTL: p.cfg.Presence.TypingTTL,
+		Logger: p.log, Registerer: p.metrics,
+	})
+	p.life.OnStop("leases", leases.Release)
+	p.life.Go("lease heartbeats", leases.Run)
+	p.life.Go("gateway", g.Run)
+	receiver := relay.NewReceiver(relay.ReceiverConfig{Redis: c.redis, Instance: p.instance, Logger: p.log, Registerer: p.metrics}, g)
+	p.life.Go("relay", receiver.Run)
+	select {
+	case <-receiver.Ready():
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return p.serve(ctx, c, verifier, g)
+}
+
+// serve puts the sockets and the HTTP API on the network.
+func (p *process) serve(ctx context.Context, c clients, verifier *auth.Verifier, g *gateway.Gateway) (net.Addr, error) {
+	allowed := p.cfg.HTTP.AllowedOrigins
+	if p.cfg.Dev {
+		allowed = []string{"*"}
+	}
+	origins, err := api.NewOrigins(allowed)
+	if err != nil {
+		return nil, fmt.Errorf("DOZAAR_ALLOWED_ORIGINS: %w", err)
+	}
+	sockets := socketio.New(socketio.Config{
+		MaxPayload: int(p.cfg.Sockets.MaxFrame), SendBuffer: int(p.cfg.Sockets.SocketBuffer),
+		AllowOrigin: origins.AllowOrigin, Logger: p.log, Registerer: p.metrics,
+	})
+	sockets.Namespace(gateway.Namespace, g)
+	mux := http.NewServeMux()
+	mux.Handle("/socket.io/", origins.Handler(sockets))
+	mux.Handle("/v1/", origins.Handler(api.New(api.Config{
+		Verifier: verifier, Conversations: c.store, History: c.store, Inbox: c.store, Publisher: c.producer,
+		Presence: p.directory(c), Logger: p.log, Registerer: p.metrics,
+	})))
+	if p.cfg.Dev {
+		if err := p.page(mux, c, origins); err != nil {
+			return nil, err
+		}
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", p.cfg.HTTP.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("DOZAAR_LISTEN: %w", err)
+	}
+	server := &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug), // what strangers do to a TCP port
+	}
+	p.life.OnStop("HTTP server", server.Shutdown)
+	p.life.OnStop("sockets", sockets.Shutdown)
+	p.life.Go("listener", func(ctx context.Context) error {
+		served := make(chan error, 1)
+		go func() { served <- server.Serve(listener) }()
+		select {
+		case err := <-served:
+			return err
+		case <-ctx.Done():
+		}
+		// No new connections from here on; those there are drain in the two steps above.
+		p.health.Drain()
+		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		<-served // says that its listener was closed
+		return nil
+	})
+	return listener.Addr(), nil
+}
+
+func (c SocketConfig) limits() gateway.Limits {
+	bucket := func(r Rate) gateway.Bucket { return gateway.Bucket{PerSecond: rate.Limit(r.PerSecond), Burst: r.Burst} }
+	limits := gateway.DefaultLimits()
+	limits.SocketsPerUser = c.SocketsPerUser
+	limits.Send, limits.Join, limits.Typing = bucket(c.RateMessages), bucket(c.RateJoins), bucket(c.RateTyping)
+	limits.Read, limits.Status, limits.Refresh = bucket(c.RateReads), bucket(c.RateStatus), bucket(c.RateRefresh)
+	return limits
+}
