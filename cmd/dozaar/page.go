@@ -32,10 +32,13 @@ func (p *process) page(mux *http.ServeMux, c clients, origins *api.Origins) erro
 	}
 	create := func(ctx context.Context, conversation chat.Conversation) error {
 		stored, created, err := c.store.CreateConversation(ctx, conversation)
-		if err != nil || !created {
-			return err
+		if err == nil && created {
+			err = c.producer.PublishConversation(ctx, chat.ConversationEvent{Change: chat.Created, Conversation: stored, At: time.Now()})
 		}
-		return c.producer.PublishConversation(ctx, chat.ConversationEvent{Change: chat.Created, Conversation: stored, At: time.Now()})
+		if err != nil {
+			p.log.WarnContext(ctx, "make a conversation of the demonstration", "error", err)
+		}
+		return err
 	}
 	mux.Handle("/dev/session", origins.Handler(web.DevSession(mint, create)))
 	mux.Handle("/", web.Handler())

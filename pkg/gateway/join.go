@@ -25,7 +25,12 @@ type joined struct {
 	// (Missed tells how much; page it from the history) or afterSeq is not of this history.
 	Recovered bool  `json:"recovered"`
 	Missed    int64 `json:"missed"`
+	// ReadSeqs is how far each member has read, in conversations of at most maxReadSeqs members.
+	ReadSeqs map[chat.ID]int64 `json:"readSeqs,omitempty"`
 }
+
+// maxReadSeqs is in how small a conversation a joining socket is told everybody's read mark.
+const maxReadSeqs = 10
 
 // join puts the socket into a conversation's room: `joined:conversation` first, then what it missed
 // from the store, then live, with nothing between and nothing twice.
@@ -55,7 +60,7 @@ func (g *Gateway) join(ctx context.Context, s *session, payload json.RawMessage)
 	if err != nil {
 		return nil, err
 	}
-	out, err := g.enter(ctx, s, r, in.AfterSeq)
+	out, err := g.enter(ctx, s, r, c.Members, in.AfterSeq)
 	if err != nil {
 		g.exit(s, r)
 		return nil, err
@@ -64,8 +69,8 @@ func (g *Gateway) join(ctx context.Context, s *session, payload json.RawMessage)
 }
 
 // enter tells the socket that it joined and brings it up to the room.
-func (g *Gateway) enter(ctx context.Context, s *session, r *room, afterSeq *int64) (joined, error) {
-	readSeq, err := g.Store.ReadSeq(ctx, r.id, s.user.ID)
+func (g *Gateway) enter(ctx context.Context, s *session, r *room, members []chat.Member, afterSeq *int64) (joined, error) {
+	readSeqs, err := g.readSeqs(ctx, r.id, s.user.ID, members)
 	if err != nil {
 		return joined{}, err
 	}
@@ -73,7 +78,10 @@ func (g *Gateway) enter(ctx context.Context, s *session, r *room, afterSeq *int6
 	if err != nil {
 		return joined{}, err
 	}
-	out := joined{ConversationID: r.id, LastSeq: last, ReadSeq: readSeq, Recovered: true}
+	out := joined{ConversationID: r.id, LastSeq: last, ReadSeq: readSeqs[s.user.ID], Recovered: true}
+	if len(members) <= maxReadSeqs {
+		out.ReadSeqs = readSeqs
+	}
 	cursor := last
 	if afterSeq != nil {
 		out.Missed = max(0, last-*afterSeq)
@@ -91,6 +99,22 @@ func (g *Gateway) enter(ctx context.Context, s *session, r *room, afterSeq *int6
 	}
 	out.OK = true
 	return out, nil
+}
+
+// readSeqs reads the user's own mark and, in a small conversation, everybody's.
+func (g *Gateway) readSeqs(ctx context.Context, conversation, user chat.ID, members []chat.Member) (map[chat.ID]int64, error) {
+	if len(members) > maxReadSeqs {
+		members = []chat.Member{{UserID: user}}
+	}
+	seqs := make(map[chat.ID]int64, len(members))
+	for _, m := range members {
+		seq, err := g.Store.ReadSeq(ctx, conversation, m.UserID)
+		if err != nil {
+			return nil, err
+		}
+		seqs[m.UserID] = seq
+	}
+	return seqs, nil
 }
 
 // lastFor is the conversation's last seq as this socket may know it. A client that comes from another

@@ -39,7 +39,7 @@ for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']])
     });
 
     test('joining answers and replays what was missed, first the answer, then the messages, then live', async () => {
-      const { id, sam, buyer, seller, close } = await pair({ transports });
+      const { id, bea, sam, buyer, seller, close } = await pair({ transports });
       await must(buyer, 'send:message', { conversationId: id, message: 'one' });
       await got(seller, 'new:message', (m) => m.seq === 1);
       seller.close();
@@ -47,7 +47,7 @@ for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']])
       await got(buyer, 'new:message', (m) => m.seq === 3);
       const back = await connect(sam, { transports });
       const joined = await must(back, 'join:conversation', { conversationId: id, afterSeq: 1 });
-      const want = { conversationId: id, lastSeq: 3, readSeq: 0, recovered: true, missed: 2 };
+      const want = { conversationId: id, lastSeq: 3, readSeq: 0, recovered: true, missed: 2, readSeqs: { [bea.id]: 3, [sam.id]: 0 } };
       assert.deepEqual(joined, { ok: true, ...want });
       await must(buyer, 'send:message', { conversationId: id, message: 'four' });
       await got(back, 'new:message', (m) => m.seq === 4);
@@ -194,9 +194,9 @@ test('more than 1,000 missed messages are said, not replayed; the history has th
   await got(buyer, 'new:message', (m) => m.seq === 1_003, 20_000);
   const back = await connect(sam);
   assert.deepEqual(await must(back, 'join:conversation', { conversationId: id, afterSeq: 2 }),
-    { ok: true, conversationId: id, lastSeq: 1_003, readSeq: 0, recovered: false, missed: 1_001 });
+    { ok: true, conversationId: id, lastSeq: 1_003, readSeq: 0, recovered: false, missed: 1_001, readSeqs: { [bea.id]: 1_003, [sam.id]: 0 } });
   assert.deepEqual(await must(back, 'join:conversation', { conversationId: id, afterSeq: 3 }),
-    { ok: true, conversationId: id, lastSeq: 1_003, readSeq: 0, recovered: true, missed: 1_000 });
+    { ok: true, conversationId: id, lastSeq: 1_003, readSeq: 0, recovered: true, missed: 1_000, readSeqs: { [bea.id]: 1_003, [sam.id]: 0 } });
   assert.deepEqual(events(back, 'new:message').map((m) => m.seq), Array.from({ length: 1_000 }, (_, i) => i + 4));
   const page = await api('GET', `/v1/conversations/${id}/messages?afterSeq=2&limit=100`, { as: token(sam) });
   assert.deepEqual(page.body.messages.map((m) => m.seq), Array.from({ length: 100 }, (_, i) => i + 3));
