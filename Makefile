@@ -37,6 +37,11 @@ test-fast: need-go ## the Go tests without -race and without a browser
 model: need-go ## tens of thousands of random histories of the numbering rules
 	go test -run Model -timeout 30m ./streams/deliver -rapid.checks=20000
 
+.PHONY: conformance
+conformance: need-go ## the published Engine.IO and Socket.IO suites: SUITES=folder with checkouts of both, `npm ci` done in their test-suite folders
+	@test -n "$(SUITES)" || { echo "SUITES must name a folder with checkouts of socketio/engine.io-protocol and socketio/socket.io-protocol"; exit 1; }
+	DOZAAR_CONFORMANCE_SUITES=$(abspath $(SUITES)) go test -count=1 -run Conformance -v ./pkg/socketio
+
 .PHONY: fuzz
 fuzz: need-go ## each fuzz target for 30 seconds
 	@for pkg in $$(go list ./...); do \

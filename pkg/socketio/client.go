@@ -1,0 +1,235 @@
+package socketio
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// maxRefused is how many refused CONNECTs a connection survives.
+const maxRefused = 10
+
+// client is what speaks Socket.IO on a session: the sockets that one connection has, one for each
+// namespace it joined.
+type client struct {
+	srv  *Server
+	sess *session
+	conn *libraryConn
+
+	// By the session's inbound lock:
+	partial *packet // a binary event whose attachments are still to come
+	parts   [][]byte
+	size    int
+	refused int
+	joining *joining
+
+	mu       sync.Mutex // guards what follows
+	sockets  []*Socket  // left ones stay until their namespace is joined again
+	deadline *time.Timer
+}
+
+func newClient(srv *Server, sess *session) *client {
+	c := &client{srv: srv, sess: sess}
+	c.conn = srv.library.attach(c)
+	c.deadline = time.AfterFunc(srv.cfg.ConnectTimeout, c.overdue)
+	return c
+}
+
+// overdue ends a connection that belongs to no namespace.
+func (c *client) overdue() {
+	if c.idle() {
+		c.sess.abort(ReasonConnectTimeout)
+	}
+}
+
+// idle says whether the connection belongs to no namespace.
+func (c *client) idle() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.idleLocked()
+}
+
+func (c *client) idleLocked() bool {
+	for _, s := range c.sockets {
+		if !s.over {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *client) find(namespace []byte) *Socket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.sockets {
+		if s.ns.name == string(namespace) {
+			return s
+		}
+	}
+	return nil
+}
+
+// message implements layer.
+func (c *client) message(data []byte, binary bool) (reason string) {
+	if binary {
+		return c.attachment(data)
+	}
+	if c.partial != nil {
+		return ReasonParseError
+	}
+	p, err := decodePacket(data, c.srv.cfg.MaxAttachments)
+	if err != nil {
+		return ReasonParseError
+	}
+	if p.kind == typeConnect {
+		return c.connect(p)
+	}
+	s := c.find(p.namespace)
+	switch {
+	case s == nil:
+		return ReasonParseError
+	case p.kind == typeDisconnect:
+		return c.leave(s)
+	case p.attachments > 0:
+		c.partial, c.size = &p, len(data)
+		return ""
+	}
+	c.dispatch(s, p, nil)
+	return ""
+}
+
+func (c *client) attachment(data []byte) (reason string) {
+	if c.partial == nil {
+		return ReasonParseError
+	}
+	if c.size += len(data); c.size > c.srv.cfg.MaxPayload {
+		return ReasonTooLarge
+	}
+	if c.parts = append(c.parts, data); len(c.parts) < c.partial.attachments {
+		return ""
+	}
+	p, parts := *c.partial, c.parts
+	c.partial, c.parts = nil, nil
+	s := c.find(p.namespace)
+	if s == nil {
+		return ReasonParseError
+	}
+	c.dispatch(s, p, parts)
+	return ""
+}
+
+// dispatch hands an event to the handler, on this goroutine. Events for a socket that was closed a
+// moment ago are no error: the client cannot know yet.
+func (c *client) dispatch(s *Socket, p packet, parts [][]byte) {
+	if s.ctx.Err() != nil {
+		return
+	}
+	c.srv.metrics.events.Inc()
+	e := Event{Name: p.name, Args: p.args, Attachments: parts}
+	if p.ack != noAck {
+		e.ack = &ack{socket: s, id: p.ack}
+	}
+	s.guard("Event", func() { s.ns.handler.Event(s.ctx, s, e) })
+}
+
+// leave is the client's own wish.
+func (c *client) leave(s *Socket) (reason string) {
+	if !c.part(s, ReasonClientDisconnect) {
+		return ""
+	}
+	s.finish()
+	c.srv.metrics.closes.add(ReasonClientDisconnect)
+	c.mu.Lock()
+	if c.idleLocked() {
+		c.deadline.Reset(c.srv.cfg.ConnectTimeout)
+	}
+	c.mu.Unlock()
+	return ""
+}
+
+// part takes a socket out of its namespace; false if it was out already.
+func (c *client) part(s *Socket, reason string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.over {
+		return false
+	}
+	s.over, s.reason = true, reason
+	s.cancel()
+	return true
+}
+
+// kick sends a socket away: DISCONNECT, and the end of the connection with its last socket.
+func (c *client) kick(s *Socket, reason string) {
+	if !c.part(s, reason) {
+		return
+	}
+	bye := disconnectPacket(s.ns.name)
+	if c.idle() {
+		c.sess.drain(reason, bye)
+		return
+	}
+	if !c.sess.send(bye) {
+		return // the connection is over, and ended tells the handler
+	}
+	c.srv.metrics.closes.add(reason)
+	c.srv.tasks.Go(func() {
+		c.sess.inbound.Lock()
+		defer c.sess.inbound.Unlock()
+		s.finish()
+	})
+}
+
+// disconnects are the packets that send away every socket of the connection.
+func (c *client) disconnects() []frame {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var frames []frame
+	for _, s := range c.sockets {
+		if !s.over {
+			frames = append(frames, disconnectPacket(s.ns.name))
+		}
+	}
+	return frames
+}
+
+// ended implements layer.
+func (c *client) ended(reason string) {
+	c.mu.Lock()
+	c.deadline.Stop()
+	sockets := c.sockets
+	c.mu.Unlock()
+	c.partial, c.parts = nil, nil
+	for _, s := range sockets {
+		c.part(s, reason)
+		s.finish()
+	}
+	c.conn.close(reason)
+}
+
+// guard runs a handler's code; a panic in it ends the socket and nothing else.
+func (s *Socket) guard(what string, f func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.client.srv.panicked(what, s.ns.name, r)
+			s.client.kick(s, ReasonPanic)
+		}
+	}()
+	f()
+}
+
+func (srv *Server) panicked(what, namespace string, cause any) {
+	srv.metrics.panics.Inc()
+	srv.cfg.Logger.Error("a handler panicked", "in", what, "namespace", namespace,
+		"panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+}
+
+// cloneRaw makes JSON the handler's own; nothing stays nil.
+func cloneRaw(data []byte) json.RawMessage {
+	if data == nil {
+		return nil
+	}
+	return append(json.RawMessage(nil), data...)
+}

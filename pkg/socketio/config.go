@@ -1,0 +1,77 @@
+package socketio
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config is what a Server can be told. The zero value of each field stands for its default.
+type Config struct {
+	// PingInterval and PingTimeout are the heartbeat: a client that does not answer a ping within
+	// the timeout is gone. 25 s and 60 s.
+	PingInterval time.Duration
+	PingTimeout  time.Duration
+	// ConnectTimeout closes a connection that belongs to no namespace for so long. 45 s.
+	ConnectTimeout time.Duration
+	// UpgradeTimeout is how long the change from polling to websocket may take. 10 s.
+	UpgradeTimeout time.Duration
+	// WriteTimeout is how long one write to a websocket may stand still. 30 s.
+	WriteTimeout time.Duration
+	// DrainTimeout is how long a closing connection may take to send what waits for it. 5 s.
+	DrainTimeout time.Duration
+
+	// MaxPayload bounds a websocket message and a polling request, in bytes. 256 KiB.
+	MaxPayload int
+	// MaxAttachments bounds the binary parts of one event; all of them together are bounded by
+	// MaxPayload. Zero refuses binary events.
+	MaxAttachments int
+	// SendBuffer bounds what waits to be sent to one client, in bytes. 1 MiB.
+	SendBuffer int
+
+	// AllowOrigin decides on every request of a handshake, of polling and of an upgrade; false is
+	// answered 403. Nil allows all.
+	AllowOrigin func(*http.Request) bool
+
+	// ShutdownBatch sockets are closed at a time by Shutdown, ShutdownPause (give or take half)
+	// apart; less apart where its context would end first. 250 and 100 ms.
+	ShutdownBatch int
+	ShutdownPause time.Duration
+	// DisconnectOnShutdown makes Shutdown send a namespace DISCONNECT as Socket.Close does. Official
+	// clients take that as a kick and do not come back by themselves; without it they see a lost
+	// transport and reconnect, elsewhere.
+	DisconnectOnShutdown bool
+
+	Logger     *slog.Logger          // nil: silent
+	Registerer prometheus.Registerer // nil: metrics are kept, not published
+}
+
+func (c Config) withDefaults() Config {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	def(&c.PingInterval, 25*time.Second)
+	def(&c.PingTimeout, 60*time.Second)
+	def(&c.ConnectTimeout, 45*time.Second)
+	def(&c.UpgradeTimeout, 10*time.Second)
+	def(&c.WriteTimeout, 30*time.Second)
+	def(&c.DrainTimeout, 5*time.Second)
+	def(&c.ShutdownPause, 100*time.Millisecond)
+	if c.MaxPayload <= 0 {
+		c.MaxPayload = 256 << 10
+	}
+	if c.SendBuffer <= 0 {
+		c.SendBuffer = 1 << 20
+	}
+	if c.ShutdownBatch <= 0 {
+		c.ShutdownBatch = 250
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}

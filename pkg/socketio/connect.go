@@ -1,0 +1,113 @@
+package socketio
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+
+	libsocket "github.com/zishang520/socket.io/servers/socket/v3"
+)
+
+// joining is a CONNECT on its way through the library. The library finishes it on a goroutine of its
+// own; the one that read it waits, so that what comes behind finds its socket.
+type joining struct {
+	auth     []byte
+	user     any
+	refusal  []byte            // the packet that tells of it
+	socket   *libsocket.Socket // set where it succeeded
+	answered chan struct{}
+}
+
+// connect takes a client into a namespace, or refuses it.
+func (c *client) connect(p packet) (reason string) {
+	name := string(p.namespace)
+	if s := c.find(p.namespace); s != nil && !c.forgetSocket(s) {
+		return ReasonParseError // it is in there
+	}
+	j := &joining{auth: p.payload, answered: make(chan struct{})}
+	c.joining = j
+	c.conn.connect(name)
+	<-j.answered
+	c.joining = nil
+	if j.socket == nil {
+		c.srv.metrics.refusals.WithLabelValues("connect").Inc()
+		if c.refused++; c.refused > maxRefused {
+			return ReasonParseError
+		}
+		return ""
+	}
+	s := &Socket{
+		id: string(j.socket.Id()), user: j.user, ns: c.srv.namespaces[name], client: c, lib: j.socket,
+	}
+	s.ctx, s.cancel = context.WithCancel(c.sess.ctx)
+	c.mu.Lock()
+	c.sockets = append(c.sockets, s)
+	c.deadline.Stop()
+	c.mu.Unlock()
+	c.srv.metrics.connects.Inc()
+	s.guard("Connected", func() { s.ns.handler.Connected(s.ctx, s) })
+	return ""
+}
+
+// forgetSocket makes room for another socket in the namespace of one that is over.
+func (c *client) forgetSocket(s *Socket) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !s.over || !s.finished.Load() {
+		return false
+	}
+	for i := range c.sockets {
+		if c.sockets[i] == s {
+			c.sockets = append(c.sockets[:i], c.sockets[i+1:]...)
+			break
+		}
+	}
+	return true
+}
+
+// refusalPacket is a CONNECT_ERROR.
+func (c *client) refusalPacket(namespace string, r *Refusal) []byte {
+	payload := struct {
+		Message string `json:"message"`
+		Data    any    `json:"data,omitempty"`
+	}{r.Message, r.Data}
+	body, err := json.Marshal(payload)
+	if err != nil {
+		c.srv.cfg.Logger.Error("data of a refusal cannot be encoded", "error", err)
+		payload.Data = nil
+		body, _ = json.Marshal(payload) // a string alone always can
+	}
+	var buf bytes.Buffer
+	buf.WriteByte(typeConnectError)
+	writeNamespace(&buf, namespace)
+	buf.Write(body)
+	return buf.Bytes()
+}
+
+// authenticate asks the handler, on the goroutine that read the CONNECT.
+func (c *client) authenticate(ns *namespace) (refusal *Refusal) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.srv.panicked("Authenticate", ns.name, r)
+			refusal = &Refusal{Message: ReasonPanic}
+		}
+	}()
+	query, err := url.ParseQuery(c.sess.query)
+	if err != nil {
+		query = url.Values{} // what could be read of it was not enough for a session either
+	}
+	user, err := ns.handler.Authenticate(c.sess.ctx, Handshake{
+		Header: c.sess.header, Auth: cloneRaw(c.joining.auth), RemoteAddr: c.sess.remote, Query: query,
+	})
+	if err == nil {
+		c.joining.user = user
+		return nil
+	}
+	if errors.As(err, &refusal) {
+		return refusal
+	}
+	c.srv.cfg.Logger.Debug("connect refused", "namespace", ns.name, "error", err)
+	return &Refusal{Message: "not authorized"}
+}

@@ -1,0 +1,44 @@
+// Package socketio is a Socket.IO server (protocol 5 over Engine.IO 4) that keeps its promises under
+// load and under attack. It knows nothing of chat and could be lifted out of this repository.
+//
+// It stands on github.com/zishang520/socket.io/servers/socket/v3: that library owns namespaces and the
+// CONNECT exchange. Everything a frame touches afterwards (both transports, the upgrade between them,
+// the send queue, decoding, encoding, closing) is this package's own, plugged in where the library
+// takes an Engine.IO implementation (Server.Bind).
+//
+// What it promises:
+//
+//   - The events of one socket reach its Handler one at a time and in the order in which they were
+//     sent: over websocket, over polling, and across the upgrade from one to the other. None is lost
+//     between CONNECT and Connected.
+//   - The goroutine that reads a connection runs its Handler. A Handler that blocks is back-pressure
+//     for that one client, and for nobody else.
+//   - Emit and Send never block. What waits for a client is bounded in bytes; past the bound its
+//     connection is closed and counted. A Packet is encoded and framed once, however many sockets
+//     it is sent to.
+//   - Every Connected is followed by exactly one Disconnected, after the last Event has returned.
+//   - A panic in a Handler ends that one socket. A packet that breaks the protocol ends its
+//     connection. Neither ends the process.
+//   - Nothing that a stranger sends is kept without a bound, and no query string is logged.
+//
+// What it leaves out: protocol revisions before 4, JSONP, WebTransport, compression, connection
+// state recovery, and acknowledgements asked for by the server. An acknowledgement that a client
+// sends is therefore an error. CORS headers are left to a handler around this one.
+//
+// Polling keeps a session in the memory of one process, so several processes behind a load balancer
+// need sticky sessions for it. Clients that use websocket alone need none.
+//
+// # The way of an event
+//
+//	http.go       a request is checked and finds its session, or opens one
+//	polling.go    GET and POST         websocket.go   frames; upgrade.go   the change-over
+//	session.go    one Engine.IO session: its state, its send queue, how it ends
+//	client.go     Socket.IO packets of a session; connect.go   CONNECT, through the library
+//	packet.go     decoding; json.go   the arguments of an event, each still as JSON
+//	socket.go     what a Handler holds; encode.go   what goes out; drain.go   at what pace
+//	library.go    where the library underneath is plugged in
+//
+// Locks: session.inbound before session.mu (heartbeat only tries inbound); client.mu is a leaf, and so is Server.mu. inbound is held
+// while a Handler runs and guards the order of events; mu guards state and queue and is never held
+// across a call out of the package or a system call.
+package socketio

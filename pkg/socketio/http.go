@@ -1,0 +1,119 @@
+package socketio
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/gorilla/websocket"
+)
+
+// errorCode is what Engine.IO answers a request with that it cannot take.
+type errorCode struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+var (
+	codeUnknownTransport = errorCode{0, "Transport unknown"}
+	codeUnknownSession   = errorCode{1, "Session ID unknown"}
+	codeBadMethod        = errorCode{2, "Bad handshake method"}
+	codeBadRequest       = errorCode{3, "Bad request"}
+	codeForbidden        = errorCode{4, "Forbidden"}
+	codeUnsupported      = errorCode{5, "Unsupported protocol version"}
+	codeShutdown         = errorCode{3, "Server is shutting down"}
+)
+
+func refuse(w http.ResponseWriter, status int, code errorCode) {
+	body, err := json.Marshal(code)
+	if err != nil {
+		panic(err) // a struct of an int and a string
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// ServeHTTP takes every request of Engine.IO, whatever its path. It sets no CORS headers and does not
+// answer preflights. The server that calls it needs no timeouts for it but ReadHeaderTimeout; a
+// WriteTimeout must be longer than PingInterval.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.cfg.AllowOrigin != nil && !s.cfg.AllowOrigin(r) {
+		s.refuse(w, http.StatusForbidden, codeForbidden, "origin")
+		return
+	}
+	query := r.URL.Query()
+	transport, sid := query.Get("transport"), query.Get("sid")
+	wantsWebSocket := websocket.IsWebSocketUpgrade(r)
+	switch {
+	case query.Get("EIO") != "4":
+		s.refuse(w, http.StatusBadRequest, codeUnsupported, "protocol version")
+	case transport != transportPolling && transport != transportWebSocket:
+		s.refuse(w, http.StatusBadRequest, codeUnknownTransport, "transport")
+	case wantsWebSocket != (transport == transportWebSocket):
+		s.refuse(w, http.StatusBadRequest, codeBadRequest, "transport")
+	case query.Has("sid"):
+		s.serveSession(w, r, sid)
+	case r.Method != http.MethodGet:
+		s.refuse(w, http.StatusBadRequest, codeBadMethod, "method")
+	case s.closing():
+		s.refuse(w, http.StatusServiceUnavailable, codeShutdown, "shutdown")
+	case wantsWebSocket:
+		s.serveWebSocket(w, r)
+	default:
+		s.servePollingHandshake(w, r)
+	}
+}
+
+func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid string) {
+	sess := s.session(sid)
+	switch {
+	case sess == nil:
+		s.refuse(w, http.StatusBadRequest, codeUnknownSession, "session")
+	case websocket.IsWebSocketUpgrade(r):
+		sess.serveUpgrade(w, r)
+	case r.Method == http.MethodGet:
+		sess.servePoll(w, r)
+	case r.Method == http.MethodPost:
+		sess.servePost(w, r)
+	default:
+		s.refuse(w, http.StatusBadRequest, codeBadRequest, "method")
+	}
+}
+
+func (s *Server) servePollingHandshake(w http.ResponseWriter, r *http.Request) {
+	sess := newSession(s, r)
+	if !s.open(sess) {
+		s.refuse(w, http.StatusServiceUnavailable, codeShutdown, "shutdown")
+		return
+	}
+	body := append([]byte{engineOpen}, s.openPacket(sess.id, false)...)
+	if err := sess.respond(w, body); err != nil {
+		sess.abort(ReasonTransportError)
+	}
+}
+
+// refuse turns a request away and counts why.
+func (s *Server) refuse(w http.ResponseWriter, status int, code errorCode, why string) {
+	s.metrics.refusals.WithLabelValues(why).Inc()
+	refuse(w, status, code)
+}
+
+// openPacket is the payload of OPEN.
+func (s *Server) openPacket(sid string, upgraded bool) []byte {
+	open := struct {
+		SID          string   `json:"sid"`
+		Upgrades     []string `json:"upgrades"`
+		PingInterval int64    `json:"pingInterval"`
+		PingTimeout  int64    `json:"pingTimeout"`
+		MaxPayload   int      `json:"maxPayload"`
+	}{sid, []string{transportWebSocket}, s.cfg.PingInterval.Milliseconds(), s.cfg.PingTimeout.Milliseconds(), s.cfg.MaxPayload}
+	if upgraded {
+		open.Upgrades = []string{}
+	}
+	data, err := json.Marshal(open)
+	if err != nil {
+		panic(err) // strings and numbers
+	}
+	return data
+}

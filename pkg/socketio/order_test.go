@@ -1,0 +1,190 @@
+package socketio
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+const (
+	orderSockets = 20
+	orderEvents  = 500
+)
+
+// sequence is a handler that requires each socket's events to come as 0, 1, 2 … and emits each back.
+type sequence struct {
+	script
+	t    *testing.T
+	mu   sync.Mutex
+	next map[string]int
+}
+
+func newSequence(t *testing.T) *sequence {
+	q := &sequence{t: t, next: make(map[string]int)}
+	q.event = func(_ context.Context, s *Socket, e Event) {
+		q.mu.Lock()
+		want := q.next[s.ID()]
+		q.next[s.ID()]++
+		q.mu.Unlock()
+		if got := string(e.Args[0]); got != strconv.Itoa(want) {
+			q.t.Errorf("event %s in place of %d", got, want)
+		}
+		_ = s.Emit("n", e.Args[0])
+	}
+	return q
+}
+
+// numbers requires packets to be the events 0, 1, 2 … up to n, and sees no other.
+type numbers struct {
+	t    *testing.T
+	next int
+}
+
+func (n *numbers) take(packet string) (done bool) {
+	if !strings.HasPrefix(packet, "42") {
+		return false
+	}
+	if want := fmt.Sprintf(`42["n",%d]`, n.next); packet != want {
+		n.t.Errorf("got %s, want %s", packet, want)
+	}
+	n.next++
+	return n.next == orderEvents
+}
+
+func event(n int) string { return fmt.Sprintf(`42["n",%d]`, n) }
+
+// bursts yields 0…orderEvents in bursts of different lengths.
+func bursts(from, to int, send func(packets ...string)) {
+	for n, size := from, 1; n < to; size = size%13 + 1 {
+		var packets []string
+		for ; n < to && len(packets) < size; n++ {
+			packets = append(packets, event(n))
+		}
+		send(packets...)
+	}
+}
+
+func inParallel(n int, f func()) {
+	var all sync.WaitGroup
+	for range n {
+		all.Go(f)
+	}
+	all.Wait()
+}
+
+func TestOrder(t *testing.T) {
+	overBoth(t, func(t *testing.T, open func(*rig) peer) {
+		r := newRig(t, Config{}, map[string]Handler{"/": newSequence(t)})
+		inParallel(orderSockets, func() {
+			p := open(r)
+			p.send("40")
+			expect(t, p, "40")
+			var sending sync.WaitGroup
+			sending.Go(func() { bursts(0, orderEvents, p.send) })
+			for n := (numbers{t: t}); ; {
+				packet, err := p.next()
+				if err != nil {
+					t.Errorf("after %d events: %v", n.next, err)
+					break
+				}
+				if n.take(packet) {
+					break
+				}
+			}
+			sending.Wait()
+			p.close()
+		})
+	})
+}
+
+// TestOrderAcrossUpgrade sends and receives all the while: some by polling, the rest by websocket.
+func TestOrderAcrossUpgrade(t *testing.T) {
+	r := newRig(t, Config{}, map[string]Handler{"/": newSequence(t)})
+	var which sync.Mutex
+	turn := 0
+	inParallel(orderSockets, func() {
+		which.Lock()
+		turn++
+		change := turn * orderEvents / (orderSockets + 1) // each at another event
+		which.Unlock()
+
+		p := r.polling()
+		p.send("40")
+		expect(t, p, "40")
+		n := numbers{t: t}
+		stop, stopped := make(chan struct{}), make(chan struct{})
+		go func() { // polls as a client does, until it is to pause
+			defer close(stopped)
+			for {
+				packets, err := p.poll()
+				if err != nil {
+					t.Errorf("poll: %v", err)
+					return
+				}
+				for _, packet := range packets {
+					n.take(packet)
+				}
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		}()
+		bursts(0, change, p.send)
+		ws := p.probe()
+		close(stop)
+		<-stopped
+		ws.send("5")
+		var sending sync.WaitGroup
+		sending.Go(func() { bursts(change, orderEvents, ws.send) })
+		for n.next < orderEvents {
+			packet, err := ws.next()
+			if err != nil {
+				t.Errorf("after %d events: %v", n.next, err)
+				break
+			}
+			n.take(packet)
+		}
+		sending.Wait()
+		ws.close()
+	})
+}
+
+// TestFirstEvent sends events in one go with CONNECT: none may be lost, none may come before Connected.
+func TestFirstEvent(t *testing.T) {
+	overBoth(t, func(t *testing.T, open func(*rig) peer) {
+		var mu sync.Mutex
+		connected := make(map[string]bool)
+		h := newSequence(t)
+		h.connected = func(_ context.Context, s *Socket) {
+			mu.Lock()
+			connected[s.ID()] = true
+			mu.Unlock()
+		}
+		event0 := h.event
+		h.event = func(ctx context.Context, s *Socket, e Event) {
+			mu.Lock()
+			if !connected[s.ID()] {
+				t.Error("an event before Connected")
+			}
+			mu.Unlock()
+			event0(ctx, s, e)
+		}
+		r := newRig(t, Config{}, map[string]Handler{"/": h})
+		inParallel(orderSockets, func() {
+			for range 10 {
+				p := open(r)
+				p.send("40", event(0), event(1), event(2))
+				expect(t, p, "40{")
+				for i := range 3 {
+					expect(t, p, event(i))
+				}
+				p.close()
+			}
+		})
+	})
+}

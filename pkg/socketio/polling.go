@@ -1,0 +1,289 @@
+package socketio
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// probePoll is how long a poll waits while a websocket is about to take over: long enough that an
+// UPGRADE which is on its way comes first, short enough that nobody notices.
+const probePoll = 20 * time.Millisecond
+
+// poll is a GET that waits for something to send. Its fields are guarded by its session's mu.
+type poll struct {
+	woken   chan struct{}
+	probing bool   // it began when a websocket had proven itself
+	reason  string // why the session was aborted under it
+}
+
+// wake makes the poll look again. Like end, it works on nil, which is no poll.
+func (p *poll) wake() {
+	if p == nil {
+		return
+	}
+	select {
+	case p.woken <- struct{}{}:
+	default:
+	}
+}
+
+func (p *poll) end(reason string) {
+	if p != nil {
+		p.reason = reason
+		p.wake()
+	}
+}
+
+// servePoll answers a GET with what waits, as soon as something does.
+func (s *session) servePoll(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	switch {
+	case s.owed:
+		s.owed = false
+		s.mu.Unlock()
+		_ = s.respond(w, []byte{engineNoop})
+		return
+	case s.state == stateClosed, s.ws != nil:
+		s.mu.Unlock()
+		refuse(w, http.StatusBadRequest, codeBadRequest)
+		return
+	case s.overdue():
+		s.mu.Unlock()
+		s.abort(ReasonPingTimeout)
+		refuse(w, http.StatusBadRequest, codeBadRequest)
+		return
+	case s.poll != nil:
+		s.mu.Unlock()
+		s.abort(ReasonParseError)
+		refuse(w, http.StatusBadRequest, codeBadRequest)
+		return
+	}
+	p := &poll{woken: make(chan struct{}, 1), probing: s.probe != nil && s.probe.probed}
+	s.poll = p
+	ready := len(s.queue.frames) > 0 || s.state == stateDraining
+	s.mu.Unlock()
+
+	if !ready && !p.wait(r) {
+		s.mu.Lock()
+		gone := s.poll == p
+		s.mu.Unlock()
+		if gone {
+			s.abort(ReasonTransportError)
+		}
+		return
+	}
+	s.answerPoll(w, p)
+}
+
+// wait returns when the poll is woken; false when the client gave it up.
+func (p *poll) wait(r *http.Request) bool {
+	var soon <-chan time.Time
+	if p.probing {
+		soon = time.After(probePoll)
+	}
+	select {
+	case <-p.woken:
+	case <-soon:
+	case <-r.Context().Done():
+		return false
+	}
+	return true
+}
+
+// answerPoll writes all that waits. With nothing to say a NOOP is the answer, CLOSE where the
+// session is over, and both what waits and CLOSE where it drains.
+func (s *session) answerPoll(w http.ResponseWriter, p *poll) {
+	s.mu.Lock()
+	if p.reason != "" {
+		s.mu.Unlock()
+		if p.reason == ReasonTransportClose { // the client's own wish
+			_ = s.respond(w, []byte{engineNoop})
+		} else {
+			_ = s.respond(w, []byte{engineClose})
+		}
+		return
+	}
+	s.poll = nil
+	if s.ws != nil { // a client that said UPGRADE has no business here
+		s.mu.Unlock()
+		refuse(w, http.StatusBadRequest, codeBadRequest)
+		return
+	}
+	batch := s.queue.take(s.spare)
+	s.spare = nil
+	last := s.state == stateDraining
+	s.mu.Unlock()
+
+	body := encodePayload(batch)
+	switch {
+	case last && len(body) > 0:
+		body = append(body, separator, engineClose)
+	case last:
+		body = []byte{engineClose}
+	case len(body) == 0:
+		body = []byte{engineNoop}
+	}
+	err := s.respond(w, body)
+	s.mu.Lock()
+	s.sent(batch)
+	s.mu.Unlock()
+	if last || err != nil {
+		s.abort(ReasonTransportError)
+	}
+}
+
+func (s *session) respond(w http.ResponseWriter, body []byte) error {
+	err := s.srv.respond(w, "text/plain; charset=UTF-8", body)
+	s.srv.metrics.sent.Add(float64(len(body)))
+	return err
+}
+
+// respond writes a whole answer within WriteTimeout.
+func (s *Server) respond(w http.ResponseWriter, contentType string, body []byte) error {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store")
+	ctl := http.NewResponseController(w)
+	_ = ctl.SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout))
+	w.WriteHeader(http.StatusOK)
+	_, err := w.Write(body)
+	if flushed := ctl.Flush(); err == nil && !errors.Is(flushed, http.ErrNotSupported) {
+		err = flushed
+	}
+	_ = ctl.SetWriteDeadline(time.Time{})
+	return err
+}
+
+// servePost handles the packets of a POST, in order, before it is answered.
+func (s *session) servePost(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	switch {
+	case s.state != stateOpen, s.ws != nil:
+		s.mu.Unlock()
+		refuse(w, http.StatusBadRequest, codeBadRequest)
+		return
+	case s.posting: // two at a time have no order
+		s.mu.Unlock()
+		s.abort(ReasonParseError)
+		refuse(w, http.StatusBadRequest, codeBadRequest)
+		return
+	}
+	s.posting = true
+	s.mu.Unlock()
+
+	payload, reason := s.readPost(w, r)
+	if reason == "" {
+		reason = s.receivePayload(payload)
+	}
+	s.mu.Lock()
+	s.posting = false // before the answer: the next POST follows on its heels
+	s.mu.Unlock()
+	switch reason {
+	case "":
+		_ = s.srv.respond(w, "text/html", []byte("ok"))
+	case ReasonTooLarge:
+		s.abort(reason)
+		refuse(w, http.StatusRequestEntityTooLarge, codeBadRequest)
+	default:
+		s.abort(reason)
+		refuse(w, http.StatusBadRequest, codeBadRequest)
+	}
+}
+
+func (s *session) readPost(w http.ResponseWriter, r *http.Request) (payload []byte, reason string) {
+	limit := int64(s.srv.cfg.MaxPayload)
+	if r.ContentLength > limit {
+		return nil, ReasonTooLarge
+	}
+	if r.Header.Get("Content-Type") == "application/octet-stream" {
+		return nil, ReasonParseError // of protocol 3
+	}
+	ctl := http.NewResponseController(w)
+	_ = ctl.SetReadDeadline(time.Now().Add(s.srv.cfg.WriteTimeout))
+	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	_ = ctl.SetReadDeadline(time.Time{})
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, ReasonTooLarge
+	case err != nil:
+		return nil, ReasonTransportError
+	case !utf8.Valid(payload):
+		return nil, ReasonBadText
+	}
+	return payload, ""
+}
+
+// receivePayload handles packets until one ends the session; it is "" too where that was in order.
+func (s *session) receivePayload(payload []byte) (reason string) {
+	packets, err := decodePayload(payload)
+	if err != nil {
+		return ReasonParseError
+	}
+	s.inbound.Lock()
+	defer s.inbound.Unlock()
+	for _, p := range packets {
+		if !s.receive(p.data, p.binary) {
+			return s.broken()
+		}
+	}
+	return ""
+}
+
+// enginePacket is one packet of a payload; of a binary one, only the bytes.
+type enginePacket struct {
+	data   []byte
+	binary bool
+}
+
+// decodePayload splits a polling payload. All of it must be well formed.
+func decodePayload(payload []byte) ([]enginePacket, error) {
+	packets := make([]enginePacket, 0, bytes.Count(payload, []byte{separator})+1)
+	for more := true; more; {
+		var part []byte
+		part, payload, more = bytes.Cut(payload, []byte{separator})
+		switch {
+		case len(part) == 0:
+			return nil, malformed("empty packet")
+		case part[0] == 'b':
+			data, err := base64.StdEncoding.Strict().DecodeString(string(part[1:]))
+			if err != nil {
+				return nil, malformed("base64")
+			}
+			packets = append(packets, enginePacket{data: data, binary: true})
+		case part[0] < engineOpen || part[0] > engineNoop:
+			return nil, malformed("unknown packet type")
+		default:
+			packets = append(packets, enginePacket{data: part[:len(part):len(part)]})
+		}
+	}
+	return packets, nil
+}
+
+// encodePayload joins frames into a polling payload.
+func encodePayload(batch []frame) []byte {
+	size := 0
+	for _, f := range batch {
+		size += 2 + base64.StdEncoding.EncodedLen(len(f.payload()))
+	}
+	body := make([]byte, 0, size)
+	for i, f := range batch {
+		if i > 0 {
+			body = append(body, separator)
+		}
+		if f.binary {
+			body = append(body, 'b')
+			body = base64.StdEncoding.AppendEncode(body, f.payload())
+		} else {
+			body = append(body, f.payload()...)
+		}
+	}
+	return body
+}

@@ -1,0 +1,326 @@
+package socketio
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// layer is what lives on a session's messages: Socket.IO, or in tests an echo.
+type layer interface {
+	// message is called for each message in order, with inbound held. It may keep data. A reason
+	// that is not empty ends the session.
+	message(data []byte, binary bool) (reason string)
+	// ended is called once, with inbound held, after the last message.
+	ended(reason string)
+}
+
+type sessionState uint8
+
+const (
+	stateOpen     sessionState = iota
+	stateDraining              // sends what waits, takes and gives nothing more
+	stateClosed
+)
+
+// session is one Engine.IO session: it outlives its transport when polling gives way to websocket.
+//
+// A session ends in two steps that may be one. Its layer hears of the end as soon as it is decided
+// (leave); the transport closes at once (abort), or after what waits has been sent (drain).
+type session struct {
+	srv     *Server
+	id      string
+	remote  string
+	header  http.Header
+	query   string // raw, never logged
+	ctx     context.Context
+	cancel  context.CancelFunc
+	overlay layer
+
+	inbound sync.Mutex // held while a packet is handled; taken before mu
+
+	mu       sync.Mutex // guards what follows
+	state    sessionState
+	reason   string  // why it is over; the layer has been told, or is about to be
+	ws       *wsConn // nil while polling
+	probe    *wsConn // a websocket that wants to take over
+	poll     *poll   // the GET that waits
+	posting  bool    // a POST is being handled
+	queue    sendQueue
+	took     bool      // something was sent since busy last asked
+	spare    []frame   // the last batch's array, for reuse
+	writing  bool      // a goroutine writes to ws
+	pinged   bool      // a pong is awaited
+	owed     bool      // the client closed by POST; the poll that it had on the way is answered once
+	due      time.Time // of the next ping, or of the pong
+	beat     *time.Timer
+	deadline *time.Timer // of draining
+}
+
+func newSession(srv *Server, r *http.Request) *session {
+	s := &session{
+		srv: srv, id: rand.Text(), remote: r.RemoteAddr, header: r.Header, query: r.URL.RawQuery,
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
+}
+
+// heartbeat runs whenever the timer fires: a ping is due, or a pong overdue.
+func (s *session) heartbeat() {
+	s.mu.Lock()
+	if s.state != stateOpen {
+		s.mu.Unlock()
+		return
+	}
+	if s.pinged {
+		busy := s.busy()
+		if busy {
+			s.due = time.Now().Add(s.srv.cfg.PingTimeout)
+			s.beat.Reset(s.srv.cfg.PingTimeout)
+		}
+		s.mu.Unlock()
+		if !busy {
+			s.abort(ReasonPingTimeout)
+		}
+		return
+	}
+	s.pinged = true
+	s.due = s.due.Add(s.srv.cfg.PingTimeout) // from when the ping was due, however late the timer came
+	s.beat.Reset(time.Until(s.due))
+	s.mu.Unlock()
+	s.send(s.srv.ping)
+}
+
+// busy says whether a pong may be waiting behind what is being handled, from a client that has taken
+// all that it was sent, or some of it since it was last asked about. mu is held.
+func (s *session) busy() bool {
+	taking := s.took || s.queue.bytes == 0
+	s.took = false
+	if s.inbound.TryLock() {
+		s.inbound.Unlock()
+		return false
+	}
+	return taking
+}
+
+// startBeat begins the heartbeat. The session is not shared yet, or mu is held.
+func (s *session) startBeat() {
+	s.due = time.Now().Add(s.srv.cfg.PingInterval)
+	s.beat = time.AfterFunc(s.srv.cfg.PingInterval, s.heartbeat)
+}
+
+// overdue says whether a pong should have come by now, though the timer may be late. mu is held.
+func (s *session) overdue() bool { return s.pinged && !time.Now().Before(s.due) }
+
+func (s *session) ponged() {
+	s.mu.Lock()
+	if s.pinged && s.state == stateOpen {
+		s.pinged = false
+		s.due = time.Now().Add(s.srv.cfg.PingInterval)
+		s.beat.Reset(s.srv.cfg.PingInterval)
+	}
+	s.mu.Unlock()
+}
+
+// transport is how the session's packets travel right now.
+func (s *session) transport() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.transportLocked()
+}
+
+func (s *session) transportLocked() string {
+	if s.ws != nil {
+		return transportWebSocket
+	}
+	return transportPolling
+}
+
+// send queues frames, all or none, and never blocks. False when the session takes no more.
+func (s *session) send(frames ...frame) bool {
+	s.mu.Lock()
+	if s.state != stateOpen {
+		s.mu.Unlock()
+		return false
+	}
+	cost := 0
+	for _, f := range frames {
+		cost += f.cost()
+	}
+	if s.queue.bytes+cost > s.srv.cfg.SendBuffer {
+		s.mu.Unlock()
+		s.srv.metrics.overflows.Inc()
+		s.abort(ReasonSlowClient)
+		return false
+	}
+	for _, f := range frames {
+		s.queue.push(f)
+	}
+	s.kick()
+	s.mu.Unlock()
+	return true
+}
+
+// kick gets what waits on its way. mu is held.
+func (s *session) kick() {
+	switch {
+	case s.ws == nil:
+		s.poll.wake()
+	case !s.writing:
+		s.writing = true
+		s.srv.tasks.Go(s.write)
+	}
+}
+
+// write empties the queue into the websocket and ends; there is at most one at a time.
+func (s *session) write() {
+	for {
+		s.mu.Lock()
+		if s.state == stateClosed || len(s.queue.frames) == 0 {
+			s.writing = false
+			finish := s.state == stateDraining
+			s.mu.Unlock()
+			if finish {
+				s.ws.finish()
+			}
+			return
+		}
+		batch := s.queue.take(s.spare)
+		s.spare = nil
+		s.mu.Unlock()
+
+		n, err := s.ws.write(batch)
+		s.srv.metrics.sent.Add(float64(n))
+
+		s.mu.Lock()
+		s.sent(batch)
+		if cap(batch) <= 64 {
+			s.spare = batch
+		}
+		s.mu.Unlock()
+		if err != nil {
+			s.abort(ReasonTransportError)
+		}
+	}
+}
+
+// sent notes that a batch has left. mu is held.
+func (s *session) sent(batch []frame) {
+	s.queue.release(batch)
+	s.took = true
+}
+
+// receive handles one Engine.IO packet; inbound is held. False when the session is over.
+func (s *session) receive(data []byte, binary bool) bool {
+	s.mu.Lock()
+	open := s.state == stateOpen
+	s.mu.Unlock()
+	if !open {
+		return false
+	}
+	s.srv.metrics.received.Add(float64(len(data)))
+	if binary {
+		return s.deliver(data, true)
+	}
+	if len(data) == 0 {
+		s.abort(ReasonParseError)
+		return false
+	}
+	switch data[0] {
+	case engineMessage:
+		return s.deliver(data[1:], false)
+	case enginePong:
+		s.ponged()
+		return true
+	case engineNoop:
+		return true
+	case engineClose:
+		s.mu.Lock()
+		s.owed = s.ws == nil && s.poll == nil
+		s.mu.Unlock()
+		s.abort(ReasonTransportClose)
+		return false
+	}
+	s.abort(ReasonParseError)
+	return false
+}
+
+func (s *session) deliver(data []byte, binary bool) bool {
+	if reason := s.overlay.message(data, binary); reason != "" {
+		s.abort(reason)
+		return false
+	}
+	return true
+}
+
+// broken says what was wrong with what the client sent, if that is what ended the session.
+func (s *session) broken() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reason == ReasonParseError {
+		return s.reason
+	}
+	return ""
+}
+
+// abort ends the session now; what waits is lost. It never blocks.
+func (s *session) abort(reason string) {
+	s.mu.Lock()
+	if s.state == stateClosed {
+		s.mu.Unlock()
+		return
+	}
+	s.state = stateClosed
+	s.beat.Stop()
+	if s.deadline != nil {
+		s.deadline.Stop()
+	}
+	ws, probe, transport, owed := s.ws, s.probe, s.transportLocked(), s.owed
+	s.poll.end(reason)
+	s.poll, s.probe = nil, nil
+	s.queue.frames, s.spare = nil, nil
+	s.leave(reason)
+	s.mu.Unlock()
+
+	s.srv.remove(s, transport, owed)
+	s.srv.tasks.Go(func() {
+		ws.abort(reason)
+		probe.abort(reason)
+		s.srv.forget() // the session's own share of Server.tasks
+	})
+}
+
+// drain ends the session once what waits for the client has been sent, or DrainTimeout is over.
+// last goes out behind the rest, past any bound. It never blocks.
+func (s *session) drain(reason string, last ...frame) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != stateOpen {
+		return
+	}
+	s.state = stateDraining
+	s.beat.Stop()
+	s.deadline = time.AfterFunc(s.srv.cfg.DrainTimeout, func() { s.abort(reason) })
+	for _, f := range last {
+		s.queue.push(f)
+	}
+	s.leave(reason)
+	s.kick()
+}
+
+// leave tells the layer that the session is over, once the packet being handled is done with. mu is held.
+func (s *session) leave(reason string) {
+	if s.reason != "" {
+		return
+	}
+	s.reason = reason
+	s.cancel()
+	s.srv.metrics.closes.add(reason)
+	s.srv.tasks.Go(func() {
+		s.inbound.Lock()
+		defer s.inbound.Unlock()
+		s.overlay.ended(reason)
+	})
+}

@@ -1,0 +1,137 @@
+package socketio
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync/atomic"
+
+	libsocket "github.com/zishang520/socket.io/servers/socket/v3"
+)
+
+// ErrClosed is returned for what is sent to a socket that is gone.
+var ErrClosed = errors.New("socketio: the socket is closed")
+
+// Socket is one client in one namespace. Its methods may be called at any time, from anywhere, and
+// do not block.
+type Socket struct {
+	id     string
+	user   any
+	ns     *namespace
+	client *client
+	lib    *libsocket.Socket
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	over     bool        // out of the namespace; guarded by client.mu
+	reason   string      // and why; guarded by client.mu
+	finished atomic.Bool // Disconnected has been called
+}
+
+// ID is public: it is told to the client, and unlike the session's it gives no access.
+func (s *Socket) ID() string { return s.id }
+
+// User is what Authenticate returned.
+func (s *Socket) User() any { return s.user }
+
+// Transport is "polling" or "websocket", as of now.
+func (s *Socket) Transport() string { return s.client.sess.transport() }
+
+// RemoteAddr is the peer's address and port as the HTTP server saw them.
+func (s *Socket) RemoteAddr() string { return s.client.sess.remote }
+
+// Emit sends an event to this socket alone; see Encode for args. The error is ErrClosed, or why args
+// cannot be encoded. Where more than Config.SendBuffer waits, the connection is closed instead.
+func (s *Socket) Emit(event string, args ...any) error {
+	p, err := Encode(s.ns.name, event, args...)
+	if err != nil {
+		return err
+	}
+	if !s.sendPacket(p) {
+		return ErrClosed
+	}
+	return nil
+}
+
+// Send is Emit for a packet that goes to many. The packet must have been encoded for this socket's
+// namespace; any other is dropped and logged. Nothing is sent to a socket that is gone.
+func (s *Socket) Send(p *Packet) {
+	if p.namespace != s.ns.name {
+		s.client.srv.cfg.Logger.Error("packet for another namespace dropped",
+			"packet", p.namespace, "socket", s.ns.name)
+		return
+	}
+	s.sendPacket(p)
+}
+
+func (s *Socket) sendPacket(p *Packet) bool {
+	if s.ctx.Err() != nil {
+		return false
+	}
+	if p.more == nil {
+		return s.client.sess.send(p.first)
+	}
+	return s.client.sess.send(append([]frame{p.first}, p.more...)...)
+}
+
+// Close sends the client away: a namespace DISCONNECT behind what waits to be sent, then the end of
+// the connection, unless it has sockets in other namespaces. Official clients do not reconnect by
+// themselves after that. The handler hears of it as Disconnected(s, reason), once the event being
+// handled is done with. reason should be one of a few: it becomes a label of a metric.
+func (s *Socket) Close(reason string) { s.client.kick(s, reason) }
+
+// finish tells the handler of a socket that is over, once. The session's inbound lock is held.
+func (s *Socket) finish() {
+	if !s.finished.CompareAndSwap(false, true) {
+		return
+	}
+	s.client.mu.Lock()
+	reason := s.reason
+	s.client.mu.Unlock()
+	s.client.conn.release(s.lib)
+	s.guard("Disconnected", func() { s.ns.handler.Disconnected(s, reason) })
+}
+
+// Event is what a client sent. It may be kept.
+type Event struct {
+	Name        string
+	Args        []json.RawMessage // each is one JSON value
+	Attachments [][]byte          // of a binary event: what the placeholders in Args number
+	ack         *ack
+}
+
+type ack struct {
+	socket *Socket
+	id     int64
+	done   atomic.Bool
+}
+
+// Binary returns argument i where it is an attachment.
+func (e Event) Binary(i int) (Binary, bool) {
+	if len(e.Attachments) == 0 || i < 0 || i >= len(e.Args) {
+		return nil, false
+	}
+	var p placeholder
+	if err := json.Unmarshal(e.Args[i], &p); err != nil || !p.Placeholder {
+		return nil, false
+	}
+	return e.Attachments[p.Num], true // decodePacket has checked the number
+}
+
+// WantsAck says whether the client waits for an acknowledgement.
+func (e Event) WantsAck() bool { return e.ack != nil }
+
+// Ack sends the acknowledgement; see Encode for args. Only the first call does anything, and only
+// where one is wanted. It may come from any goroutine, at any time, and does not block.
+func (e Event) Ack(args ...any) {
+	if e.ack == nil || !e.ack.done.CompareAndSwap(false, true) {
+		return
+	}
+	s := e.ack.socket
+	p, err := encodePacket(typeAck, s.ns.name, e.ack.id, args)
+	if err != nil {
+		s.client.srv.cfg.Logger.Error("acknowledgement cannot be encoded", "event", e.Name, "error", err)
+		return
+	}
+	s.sendPacket(p)
+}
