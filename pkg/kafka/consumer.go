@@ -1,0 +1,260 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Worker processes one assignment of one partition. It is made when the partition is assigned and
+// forgotten when it is taken away.
+type Worker interface {
+	// Process is called with records in their order, never again before it has returned. It returns
+	// nil when all of them are done, for good: their offset may be committed. It retries what fails; it
+	// returns an error only when ctx has ended, which it does when the partition is taken away. Any
+	// other error stops the consumer, and the records are not committed.
+	Process(ctx context.Context, records []Record) error
+}
+
+// ConsumerConfig is a Consumer's configuration. Every zero field but Group and Topics has a default.
+type ConsumerConfig struct {
+	Config
+
+	Group  string
+	Topics []string
+	Epoch  func(topic string) int32 // log epoch of a topic's positions, as the store remembers it; default 0
+
+	MaxBatch       int           // most records in one call of Process; default 500
+	MaxQueued      int           // a partition with more records waiting is not fetched further; default 1,000
+	MaxQueuedBytes int           // the same, in bytes of keys and values; default 1 MiB
+	CommitInterval time.Duration // default 1 s
+	LagInterval    time.Duration // how often lag is measured; default 10 s
+
+	SessionTimeout    time.Duration // a member that is silent for so long is out; default 6 s
+	HeartbeatInterval time.Duration // default 1 s
+	RebalanceTimeout  time.Duration // how long a member may take to let go; default 30 s
+}
+
+func (c *ConsumerConfig) defaults() error {
+	if err := c.Config.defaults(); err != nil {
+		return err
+	}
+	if c.Group == "" || len(c.Topics) == 0 {
+		return errors.New("kafka consumer: a group and at least one topic are needed")
+	}
+	if c.Epoch == nil {
+		c.Epoch = func(string) int32 { return 0 }
+	}
+	for _, d := range []struct {
+		value *int
+		or    int
+	}{{&c.MaxBatch, 500}, {&c.MaxQueued, 1_000}, {&c.MaxQueuedBytes, 1 << 20}} {
+		if *d.value <= 0 {
+			*d.value = d.or
+		}
+	}
+	for _, d := range []struct {
+		value *time.Duration
+		or    time.Duration
+	}{
+		{&c.CommitInterval, time.Second}, {&c.LagInterval, 10 * time.Second},
+		{&c.SessionTimeout, 6 * time.Second}, {&c.HeartbeatInterval, time.Second}, {&c.RebalanceTimeout, 30 * time.Second},
+	} {
+		if *d.value <= 0 {
+			*d.value = d.or
+		}
+	}
+	return nil
+}
+
+// Consumer hands the records of its topics to workers, one per partition that the group gives it.
+type Consumer struct {
+	cfg       ConsumerConfig
+	newWorker func(topic string, partition int32) Worker
+	metrics   *consumerMetrics
+
+	client *kgo.Client  // of this Run
+	admin  *kadm.Client // on top of client
+
+	stop    context.CancelCauseFunc // ends Run
+	commits chan struct{}           // holds one token while a commit is under way
+
+	mu       sync.Mutex // guards assigned
+	assigned map[partition]*assignment
+}
+
+type partition struct {
+	topic string
+	id    int32
+}
+
+// NewConsumer makes a consumer. newWorker is called at each assignment of a partition. Nothing happens
+// before Run.
+func NewConsumer(cfg ConsumerConfig, newWorker func(topic string, partition int32) Worker) (*Consumer, error) {
+	if err := cfg.defaults(); err != nil {
+		return nil, err
+	}
+	metrics, err := newConsumerMetrics(cfg.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	return &Consumer{cfg: cfg, newWorker: newWorker, metrics: metrics, commits: make(chan struct{}, 1)}, nil
+}
+
+// pollRecords bounds what one poll takes, and so by how much a queue may exceed MaxQueued.
+const pollRecords = 1_000
+
+// Run consumes until ctx ends, then gives the partitions back and returns nil. It returns an error when
+// going on would lose or skip records, or can never work: an offset that is out of the log, a topic that
+// was deleted or made again, a refusal by the brokers. Brokers that are away are waited for. Run is
+// called once at a time.
+func (c *Consumer) Run(ctx context.Context) error {
+	run, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	c.stop = stop
+	c.assigned = make(map[partition]*assignment)
+
+	client, err := kgo.NewClient(c.cfg.options(
+		kgo.ConsumerGroup(c.cfg.Group),
+		kgo.ConsumeTopics(c.cfg.Topics...),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.DisableAutoCommit(),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtCommitted()), // never from anywhere else
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.AdjustFetchOffsetsFn(c.checkOffsets),
+		kgo.OnPartitionsAssigned(c.onAssigned),
+		kgo.OnPartitionsRevoked(c.onRevoked),
+		kgo.OnPartitionsLost(c.onLost),
+		kgo.SessionTimeout(c.cfg.SessionTimeout),
+		kgo.HeartbeatInterval(c.cfg.HeartbeatInterval),
+		kgo.RebalanceTimeout(c.cfg.RebalanceTimeout),
+		kgo.FetchMaxWait(500*time.Millisecond),
+		kgo.FetchMaxBytes(16<<20),
+		kgo.FetchMaxPartitionBytes(1<<20),
+	)...)
+	if err != nil {
+		return fmt.Errorf("kafka consumer: %w", err)
+	}
+	c.client, c.admin = client, kadm.NewClient(client)
+
+	var background sync.WaitGroup
+	background.Go(func() { c.commitLoop(run) })
+	background.Go(func() { c.lagLoop(run) })
+	c.pollLoop(run)
+	background.Wait()
+	c.leave(context.WithoutCancel(ctx))
+
+	if err := context.Cause(run); ctx.Err() == nil {
+		return fmt.Errorf("kafka consumer of group %s: %w", c.cfg.Group, err)
+	}
+	return nil
+}
+
+// leave gives the partitions back, which calls onRevoked, and ends the client. A cluster that is away
+// does not hold it up for long.
+func (c *Consumer) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.SessionTimeout)
+	defer cancel()
+	c.client.AllowRebalance()
+	if err := c.client.LeaveGroupContext(ctx); err != nil {
+		c.cfg.Logger.Warn("left the consumer group without a goodbye; its partitions are given away after the session timeout",
+			"group", c.cfg.Group, "error", err)
+	}
+	c.client.CloseAllowingRebalance()
+	c.drop(c.all())
+}
+
+// pollLoop hands fetched records to their partitions' queues. It holds a rebalance up only while it
+// does so: workers are stopped by the rebalance itself.
+func (c *Consumer) pollLoop(ctx context.Context) {
+	for ctx.Err() == nil {
+		fetches := c.client.PollRecords(ctx, pollRecords)
+		passing := c.judge(ctx, fetches.Errors())
+		if ctx.Err() == nil { // an error may have ended it: then nothing of this poll is trusted
+			fetches.EachPartition(c.handOff)
+		}
+		c.client.AllowRebalance()
+		if passing {
+			pause(ctx, 250*time.Millisecond)
+		}
+	}
+}
+
+func (c *Consumer) handOff(fetched kgo.FetchTopicPartition) {
+	if len(fetched.Records) == 0 {
+		return
+	}
+	at := partition{fetched.Topic, fetched.Partition}
+	c.mu.Lock()
+	a := c.assigned[at]
+	c.mu.Unlock()
+	if a == nil {
+		c.cfg.Logger.Error("dropped records of a partition that is not assigned", "topic", at.topic, "partition", at.id)
+		return
+	}
+	a.enqueue(fetched.Records, fetched.HighWatermark)
+}
+
+// judge ends Run if an error of a poll is for good, and tells whether there was one that passes: the
+// client mends those by itself.
+func (c *Consumer) judge(ctx context.Context, failures []kgo.FetchError) (passing bool) {
+	for _, f := range failures {
+		if ctx.Err() != nil {
+			return false
+		}
+		if err := c.fatal(f); err != nil {
+			c.fail(err)
+			return false
+		}
+		if !passing { // the others of the same poll say the same
+			c.cfg.Logger.Warn("fetching failed; trying again", "group", c.cfg.Group, "topic", f.Topic, "partition", f.Partition, "error", f.Err)
+			passing = true
+		}
+	}
+	return passing
+}
+
+// fatal gives the error that ends Run, or nil for what passes: brokers that are away or changing, and a
+// membership that has to be renewed.
+func (c *Consumer) fatal(f kgo.FetchError) error {
+	_, dataLoss := errors.AsType[*kgo.ErrDataLoss](f.Err)
+	_, session := errors.AsType[*kgo.ErrGroupSession](f.Err)
+	answer, answered := errors.AsType[*kerr.Error](f.Err)
+	switch {
+	case session:
+		return nil
+	case dataLoss || errors.Is(f.Err, kerr.OffsetOutOfRange):
+		c.metrics.outOfLog.WithLabelValues(c.cfg.Group).Inc()
+		return fmt.Errorf("%w: %s partition %d: the log no longer has the offset to read next (%w); %s", ErrOffsetOutOfLog, f.Topic, f.Partition, f.Err, whatToDo)
+	case errors.Is(f.Err, kerr.UnknownTopicID) || errors.Is(f.Err, kerr.UnknownTopicOrPartition):
+		return fmt.Errorf("topic %s was deleted or made again (%w); run `dozaar topics` to see its state", f.Topic, f.Err)
+	case answered && !answer.Retriable:
+		return fmt.Errorf("fetch of %s partition %d: %w", f.Topic, f.Partition, f.Err)
+	}
+	return nil
+}
+
+// fail ends Run with an error.
+func (c *Consumer) fail(err error) {
+	c.cfg.Logger.Error("the consumer stops", "group", c.cfg.Group, "error", err)
+	c.stop(err)
+}
+
+// pause waits, or returns false as soon as ctx ends.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

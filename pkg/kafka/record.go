@@ -1,0 +1,51 @@
+package kafka
+
+import (
+	"time"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Header is one header of a record.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
+// Record is a record of the log, with its position.
+type Record struct {
+	Topic     string
+	Partition int32
+	Position  chat.Position
+	Key       []byte
+	Value     []byte
+	Headers   []Header
+	Time      time.Time // the producer's
+}
+
+// Header gives the value of the last header of that name.
+func (r Record) Header(key string) (value string, found bool) {
+	for _, h := range r.Headers {
+		if h.Key == key {
+			value, found = string(h.Value), true
+		}
+	}
+	return value, found
+}
+
+func fromClient(r *kgo.Record, epoch int32) Record {
+	headers := make([]Header, len(r.Headers))
+	for i, h := range r.Headers {
+		headers[i] = Header(h)
+	}
+	return Record{
+		Topic:     r.Topic,
+		Partition: r.Partition,
+		Position:  chat.Position{Epoch: epoch, Offset: r.Offset},
+		Key:       r.Key,
+		Value:     r.Value,
+		Headers:   headers,
+		Time:      r.Timestamp,
+	}
+}

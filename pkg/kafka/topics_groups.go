@@ -1,0 +1,77 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+type missingOffset struct {
+	group string
+	partition
+	start int64 // of the log
+}
+
+// missingOffsets finds the partitions in which a group has never committed.
+func (t *topics) missingOffsets(ctx context.Context) ([]missingOffset, error) {
+	var missing []missingOffset
+	for group, names := range t.cfg.Groups {
+		starts, err := t.admin.ListStartOffsets(ctx, names...)
+		if err != nil {
+			return nil, fmt.Errorf("ask where the logs start: %w: %w", chat.ErrUnavailable, err)
+		}
+		committed, err := t.admin.FetchOffsets(ctx, group)
+		if err = errors.Join(err, committed.Error()); err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+			return nil, fmt.Errorf("fetch the offsets of group %s: %w: %w", group, chat.ErrUnavailable, err)
+		}
+		starts.Each(func(start kadm.ListedOffset) {
+			if start.Err != nil {
+				return // a topic that is missing is told by check
+			}
+			if at, ok := committed.Lookup(start.Topic, start.Partition); !ok || at.At < 0 {
+				missing = append(missing, missingOffset{group, partition{start.Topic, start.Partition}, start.Offset})
+			}
+		})
+	}
+	return missing, nil
+}
+
+// startGroups commits the log's start where a group has no offset. Where records are gone already it
+// does so only when told that the group is new: a group that lost its offsets would skip them unseen.
+func (t *topics) startGroups(ctx context.Context) error {
+	missing, err := t.missingOffsets(ctx)
+	if err != nil {
+		return err
+	}
+	var refused []error
+	starts := make(map[string]kadm.Offsets)
+	for _, m := range missing {
+		if m.start > 0 && !t.cfg.StartMissing {
+			refused = append(refused, fmt.Errorf("%w: group %s has no committed offset in %s partition %d, whose log starts at %d: say that the group is new, or set its offset by hand",
+				ErrTopics, m.group, m.topic, m.id, m.start))
+			continue
+		}
+		offsets := starts[m.group]
+		offsets.AddOffset(m.topic, m.id, m.start, -1)
+		starts[m.group] = offsets
+	}
+	for group, offsets := range starts {
+		if err := t.admin.CommitAllOffsets(ctx, group, offsets); err != nil {
+			if missing, again := t.missingOffsets(ctx); again == nil && len(missing) == 0 {
+				continue // another process was faster, and the group is at work already
+			}
+			return fmt.Errorf("commit the first offsets of group %s (its members must be stopped): %w", group, err)
+		}
+		t.cfg.Logger.Info("committed a group's first offsets", "group", group, "partitions", count(offsets))
+	}
+	return errors.Join(refused...)
+}
+
+func count(o kadm.Offsets) (n int) {
+	o.Each(func(kadm.Offset) { n++ })
+	return n
+}

@@ -1,0 +1,46 @@
+package schemas
+
+import (
+	"embed"
+	"fmt"
+)
+
+// Topics of the events, as topics.yaml describes them.
+const (
+	TopicMessages      = "chat.messages"
+	TopicReceipts      = "chat.receipts"
+	TopicConversations = "chat.conversations"
+	TopicDeadLetter    = "chat.deadletter"
+)
+
+// Event ties a schema to its topic and to its CloudEvents type.
+type Event struct {
+	Name  string // its folder in avro/
+	Topic string
+	Type  string // ce_type
+}
+
+// The events.
+var (
+	MessageSent         = Event{Name: "message_sent", Topic: TopicMessages, Type: "dozaar.message.sent"}
+	MessageRead         = Event{Name: "message_read", Topic: TopicReceipts, Type: "dozaar.message.read"}
+	ConversationChanged = Event{Name: "conversation_changed", Topic: TopicConversations, Type: "dozaar.conversation.changed"}
+)
+
+// Events lists them in the order in which they are registered.
+func Events() []Event { return []Event{MessageSent, MessageRead, ConversationChanged} }
+
+// Subject is the name of the event's schema in a registry.
+func (e Event) Subject() string { return e.Topic + "-value" }
+
+// Schema is the text of the newest version, which this program writes and reads.
+func (e Event) Schema() string {
+	text, err := files.ReadFile(fmt.Sprintf("avro/%s/v1.avsc", e.Name))
+	if err != nil {
+		panic("schemas: " + err.Error()) // the file is part of the binary
+	}
+	return string(text)
+}
+
+//go:embed avro topics.yaml
+var files embed.FS

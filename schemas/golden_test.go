@@ -1,0 +1,69 @@
+package schemas
+
+import (
+	"encoding/hex"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden records in testdata")
+
+// The golden records are what readers and writers of other versions and in other languages are held to:
+// one file per record, the value as hex. A version's files never change once it is released.
+func TestGoldenRecords(t *testing.T) {
+	c := newCodec(t, newBook(t))
+	for name, m := range messages() {
+		golden(t, MessageSent, name, m, c.EncodeMessage, c.DecodeMessage)
+	}
+	for name, r := range receipts() {
+		golden(t, MessageRead, name, r, c.EncodeReceipt, c.DecodeReceipt)
+	}
+	for name, e := range conversations() {
+		golden(t, ConversationChanged, name, e, c.EncodeConversationEvent, c.DecodeConversationEvent)
+	}
+}
+
+func golden[T any](t *testing.T, e Event, name string, value T, encode func(T) ([]byte, error), decode func([]byte) (T, error)) {
+	t.Helper()
+	path := filepath.Join("testdata", e.Name, "v1-"+strings.ReplaceAll(name, " ", "-")+".hex")
+	encoded, err := encode(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(lines(hex.EncodeToString(encoded))), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v (go test ./schemas -update makes it)", err)
+	}
+	want, err := hex.DecodeString(strings.Join(strings.Fields(string(text)), ""))
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	if string(encoded) != string(want) {
+		t.Errorf("%s: this program writes %x", path, encoded)
+	}
+	if got, err := decode(want); err != nil || !reflect.DeepEqual(got, value) {
+		t.Errorf("%s: reads as %+v, %v", path, got, err)
+	}
+}
+
+func lines(s string) string {
+	var b strings.Builder
+	for len(s) > 64 {
+		b.WriteString(s[:64] + "\n")
+		s = s[64:]
+	}
+	b.WriteString(s + "\n")
+	return b.String()
+}

@@ -1,0 +1,87 @@
+// Package registry asks a Confluent-compatible schema registry for what package schemas needs of one.
+//
+// It tells "the registry says there is no such schema" (schemas.ErrNotRegistered) from "the registry
+// could not be asked" (any other error): only the first makes a record unreadable for ever. An answer
+// of 404 without the registry's own error code, as a proxy gives it, is of the second kind.
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/dozaar/dozaar/schemas"
+	"github.com/twmb/franz-go/pkg/sr"
+)
+
+// Registry is a client of a schema registry. It is safe for concurrent use.
+type Registry struct {
+	client *sr.Client
+	http   *http.Client
+}
+
+// New makes a client of the registry at any of the URLs. Its HTTP client may be nil: then it is one with
+// connections of its own and a timeout of 5 s. Close it.
+func New(via *http.Client, urls ...string) (*Registry, error) {
+	if via == nil {
+		via = &http.Client{
+			Timeout: 5 * time.Second,
+			Transport: &http.Transport{
+				Proxy:               http.ProxyFromEnvironment,
+				MaxIdleConnsPerHost: 2,
+				IdleConnTimeout:     30 * time.Second,
+			},
+		}
+	}
+	client, err := sr.NewClient(sr.URLs(slices.Clone(urls)...), sr.UserAgent("dozaar"), sr.HTTPClient(via))
+	if err != nil {
+		return nil, fmt.Errorf("schema registry: %w", err)
+	}
+	return &Registry{client, via}, nil
+}
+
+// Close ends idle connections.
+func (r *Registry) Close() { r.http.CloseIdleConnections() }
+
+// ID implements schemas.Registry.
+func (r *Registry) ID(ctx context.Context, subject, schema string) (int, error) {
+	found, err := r.client.LookupSchema(ctx, subject, sr.Schema{Schema: schema})
+	if err != nil {
+		return 0, fault(err)
+	}
+	return found.ID, nil
+}
+
+// Schema implements schemas.Registry.
+func (r *Registry) Schema(ctx context.Context, id int) (string, error) {
+	found, err := r.client.SchemaByID(ctx, id)
+	if err != nil {
+		return "", fault(err)
+	}
+	return found.Schema, nil
+}
+
+// Register implements schemas.Registrar.
+func (r *Registry) Register(ctx context.Context, subject, schema string) (int, error) {
+	level := sr.SetCompatibility{Level: sr.CompatFullTransitive}
+	for _, result := range r.client.SetCompatibility(ctx, level, subject) {
+		if result.Err != nil {
+			return 0, fmt.Errorf("set the compatibility of %s: %w", subject, fault(result.Err))
+		}
+	}
+	id, err := r.client.RegisterSchema(ctx, subject, sr.Schema{Schema: schema}, -1, -1)
+	if err != nil {
+		return 0, fault(err)
+	}
+	return id, nil
+}
+
+func fault(err error) error {
+	if answer, ok := errors.AsType[*sr.ResponseError](err); ok && sr.IsNotFoundError(answer.ErrorCode) {
+		return fmt.Errorf("%w: %w", schemas.ErrNotRegistered, err)
+	}
+	return fmt.Errorf("schema registry: %w", err)
+}

@@ -1,0 +1,99 @@
+package registry_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/dozaar/dozaar/schemas"
+	"github.com/dozaar/dozaar/schemas/registry"
+	"github.com/twmb/franz-go/pkg/sr"
+	"github.com/twmb/franz-go/pkg/sr/srfake"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func client(t *testing.T, url string) *registry.Registry {
+	t.Helper()
+	r, err := registry.New(nil, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
+}
+
+func TestRegister(t *testing.T) {
+	fake := srfake.New()
+	defer fake.Close()
+	r := client(t, fake.URL())
+	if _, err := schemas.NewCodec(t.Context(), r); !errors.Is(err, schemas.ErrNotRegistered) {
+		t.Errorf("before: %v; want ErrNotRegistered", err)
+	}
+	for range 2 { // the second time changes nothing
+		if err := schemas.Register(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, e := range schemas.Events() {
+		if !strings.HasSuffix(e.Subject(), "-value") || !fake.SubjectExists(e.Subject()) {
+			t.Errorf("subject %s is not there", e.Subject())
+		}
+		if _, twice := fake.GetSchema(e.Subject(), 2); twice {
+			t.Errorf("%s has a second version", e.Subject())
+		}
+		for _, c := range compatibility(t, fake.URL(), e.Subject()) {
+			if c.Err != nil || c.Level != sr.CompatFullTransitive {
+				t.Errorf("%s: compatibility %s, %v; want FULL_TRANSITIVE", e.Subject(), c.Level, c.Err)
+			}
+		}
+	}
+	if _, err := schemas.NewCodec(t.Context(), r); err != nil {
+		t.Errorf("after: %v", err)
+	}
+}
+
+func compatibility(t *testing.T, url, subject string) []sr.CompatibilityResult {
+	t.Helper()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	c, err := sr.NewClient(sr.URLs(url), sr.HTTPClient(&http.Client{Transport: transport}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Compatibility(t.Context(), subject)
+}
+
+// "There is no such schema" is the registry's own word, and nobody else's.
+func TestNotThereOrAway(t *testing.T) {
+	fake := srfake.New()
+	defer fake.Close()
+	proxy := httptest.NewServer(http.NotFoundHandler())
+	defer proxy.Close()
+	failing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, `{"error_code":50001,"message":"store"}`, http.StatusInternalServerError)
+	}))
+	defer failing.Close()
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	for name, c := range map[string]struct {
+		url      string
+		notThere bool
+	}{
+		"the registry says no":       {fake.URL(), true},
+		"a proxy's 404":              {proxy.URL, false},
+		"the registry has a failure": {failing.URL, false},
+		"nobody is there":            {gone.URL, false},
+	} {
+		r := client(t, c.url)
+		if _, err := r.Schema(t.Context(), 77); err == nil || errors.Is(err, schemas.ErrNotRegistered) != c.notThere {
+			t.Errorf("%s: schema: %v; ErrNotRegistered should be %t", name, err, c.notThere)
+		}
+		if _, err := r.ID(t.Context(), "x-value", `"string"`); err == nil || errors.Is(err, schemas.ErrNotRegistered) != c.notThere {
+			t.Errorf("%s: id: %v; ErrNotRegistered should be %t", name, err, c.notThere)
+		}
+	}
+}
