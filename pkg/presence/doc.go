@@ -1,0 +1,38 @@
+// Package presence is the routing table: which gateway instances have a device of a user, and which
+// have a socket in a conversation's room. A user is online while one lease lives, and the gateways
+// with a live lease are the ones to send to.
+//
+//	gateway    Leases     Connect, Disconnect, OpenRoom, CloseRoom; renews every third of the TTL
+//	deliver    Directory  Owners: where to send
+//	gateway    Directory  Statuses: who is online
+//	presence   Sweeper    finds leases that are over, takes their users offline, has it announced
+//
+// All times in it are Redis's own, read inside the scripts, so the clocks of the processes don't
+// matter. The keys are spread over 32 shards, each in one hash slot: one script changes a user's
+// leases, state and place in the index together, so no crash of a client comes between them.
+//
+// It promises:
+//
+//   - A user goes online and offline by one atomic change of their state, which exactly one caller is
+//     given, with a version that is greater than all before, also after Redis has lost everything.
+//   - A change that nobody confirmed to be told (Directory.Told) is given to a sweeper again, so that a
+//     crash between the change and its announcement costs seconds and not the announcement.
+//   - A Redis that was lost, came back older, or was out of everybody's reach starts a new generation
+//     of each shard concerned. Gateways see it within a second and write everything again; until the
+//     shard has settled nobody is taken offline and whoever has no lease is unknown, not offline.
+//   - Who left while Redis was away, or shortly before it forgot, is told to it again, so that their
+//     going offline is announced all the same.
+//   - Every key ends by itself.
+//
+// It does not promise to announce who went offline when both Redis lost its data and the user's gateway
+// died within the same TTL: nobody is left who knows that they were online. Asked, it says offline.
+//
+// Keys, their purpose and their lifetime ({n} is the shard):
+//
+//	presence:{n}:user:<id>   sorted set: gateway instance, when its lease ends (ms); 4 TTLs
+//	presence:{n}:room:<id>   the same for a conversation's room
+//	presence:{n}:state:<id>  hash: online 0 or 1, version, at (of the last change), seen; 30 days
+//	presence:{n}:due         sorted set: user, when to look whether a lease still lives; 30 days
+//	presence:{n}:untold      sorted set: user, when to announce their last change (again); 30 days
+//	presence:{n}:clock       hash: tick (last sign of life), generation, settled (when it will be); 30 days
+package presence

@@ -1,0 +1,297 @@
+package presence
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/redis/redistest"
+)
+
+// The model: users with devices at gateways, which are all that is true. Whatever happens (devices come
+// and go, gateways and sweepers crash, announcements are lost, Redis is away or forgets), what Redis
+// says and what was announced must agree with it in the end, and must never be wrong in the ways that
+// are promised on the way.
+//
+// Not in the model, because not promised: Redis losing its data while it alone knew something, which
+// is so for a TTL after a gateway crashed and while a coming online waits for a sweeper to be told.
+type model struct {
+	*world
+	t    *rapid.T
+	mini *redistest.Mini
+
+	users    []chat.ID
+	names    []string
+	boots    int
+	devices  map[string]map[chat.ID]bool // by gateway
+	away     bool                        // Redis answers nothing
+	lossy    bool                        // announcements fail
+	crashed  time.Time                   // the last crash of a gateway
+	flushed  bool                        // and not all have seen it
+	versions map[chat.ID]int64           // of the newest change known
+	online   map[chat.ID]bool            // as told, by the newest version
+	blurred  map[chat.ID]bool            // Redis forgot, or an announcement was lost: hearing the same twice is no fault
+}
+
+func TestModel(t *testing.T) {
+	// A history takes a third of a second, most of it in Lua; for more of them say -rapid.checks.
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set("15")
+		t.Cleanup(func() { _ = f.Value.Set(f.DefValue) })
+	}
+	m := redistest.StartMini(t)
+	client := redistest.Client(t, m.Addr())
+	rapid.Check(t, func(rt *rapid.T) {
+		m.SetError("")
+		m.FlushAll()
+		w := &model{
+			world:   &world{t: t, client: client, ttl: 30 * time.Second, now: m.Now, move: m.Advance, gateways: map[string]*Leases{}},
+			t:       rt,
+			mini:    m,
+			devices: map[string]map[chat.ID]bool{}, versions: map[chat.ID]int64{}, online: map[chat.ID]bool{}, blurred: map[chat.ID]bool{},
+		}
+		for i := range 3 {
+			w.users = append(w.users, chat.ID{15: byte(i + 1)})
+			w.boot()
+		}
+		w.sweeper = w.newSweeper()
+		w.passTime(w.settle() + w.unit())
+		rt.Repeat(map[string]func(*rapid.T){
+			"connect":    w.connectOne,
+			"disconnect": w.disconnectOne,
+			"crash":      w.crashOne,
+			"time":       func(rt *rapid.T) { w.passTime(w.units(rt, 20)) },
+			"unswept":    w.unswept,
+			"lossy":      func(*rapid.T) { w.lossy = !w.lossy },
+			"outage":     w.outage,
+			"forget":     w.forget,
+		})
+		w.end()
+	})
+}
+
+// newSweeper hides world's: its announcements are judged, and may be lost.
+func (w *model) newSweeper() *Sweeper {
+	return NewSweeper(SweeperConfig{Redis: w.client, TTL: w.ttl, Settle: w.settle()},
+		func(_ context.Context, c chat.PresenceChange) error {
+			if w.lossy {
+				w.blurred[c.UserID] = true
+				return errors.New("lost")
+			}
+			return w.tell(c)
+		})
+}
+
+// tell judges an announcement, as receivers would see it, and confirms it.
+func (w *model) tell(c chat.PresenceChange) error {
+	if c.Version > w.versions[c.UserID] {
+		before, known := w.online[c.UserID]
+		if known && before == c.Online && !w.blurred[c.UserID] {
+			w.t.Fatalf("told twice: %+v", c)
+		}
+		if !c.Online && w.connected(c.UserID) {
+			w.t.Fatalf("told offline with a device connected: %+v", c)
+		}
+		delete(w.blurred, c.UserID)
+		w.versions[c.UserID], w.online[c.UserID] = c.Version, c.Online
+	}
+	return w.directory().Told(context.Background(), c)
+}
+
+func (w *model) connected(user chat.ID) bool {
+	for _, at := range w.devices {
+		if at[user] {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *model) units(rt *rapid.T, most int) time.Duration {
+	return time.Duration(rapid.IntRange(1, most).Draw(rt, "units")) * w.unit()
+}
+
+// boot starts a gateway, or starts one again, as another instance.
+func (w *model) boot() {
+	w.boots++
+	name := fmt.Sprintf("gateway-%d", w.boots)
+	w.gateway(name)
+	w.devices[name] = map[chat.ID]bool{}
+	w.names = append(w.names, name)
+}
+
+func (w *model) pick(rt *rapid.T) (string, chat.ID) {
+	return rapid.SampledFrom(w.names).Draw(rt, "gateway"), rapid.SampledFrom(w.users).Draw(rt, "user")
+}
+
+func (w *model) connectOne(rt *rapid.T) {
+	name, user := w.pick(rt)
+	if w.devices[name][user] {
+		rt.Skip("connected already")
+	}
+	w.devices[name][user] = true
+	change, err := w.gateways[name].Connect(context.Background(), user)
+	if (err != nil) != w.away {
+		rt.Fatalf("connect: %v", err)
+	}
+	switch {
+	case change == nil:
+	case w.lossy:
+		w.blurred[user] = true
+	default:
+		if err := w.tell(*change); err != nil {
+			rt.Fatal(err)
+		}
+	}
+}
+
+func (w *model) disconnectOne(rt *rapid.T) {
+	name, user := w.pick(rt)
+	if !w.devices[name][user] {
+		rt.Skip("not connected")
+	}
+	delete(w.devices[name], user)
+	w.blurUntold()
+	if err := w.gateways[name].Disconnect(context.Background(), user); (err != nil) != w.away {
+		rt.Fatalf("disconnect: %v", err)
+	}
+}
+
+func (w *model) crashOne(rt *rapid.T) {
+	if w.flushed {
+		rt.Skip("it alone knows what Redis has forgotten")
+	}
+	i := rapid.IntRange(0, len(w.names)-1).Draw(rt, "gateway")
+	name := w.names[i]
+	delete(w.gateways, name)
+	delete(w.devices, name)
+	w.blurUntold()
+	w.names = append(w.names[:i], w.names[i+1:]...)
+	w.crashed = w.now()
+	w.boot()
+}
+
+func (w *model) unswept(rt *rapid.T) {
+	sweeper := w.sweeper
+	w.sweeper = nil
+	w.passTime(w.units(rt, 20))
+	w.sweeper = sweeper
+	w.passTime(w.unit())
+}
+
+// outage begins or ends a time in which Redis answers nothing, though its clock goes on.
+func (w *model) outage(*rapid.T) {
+	w.away = !w.away
+	if w.away {
+		w.mini.SetError("ERR away")
+	} else {
+		w.mini.SetError("")
+		w.passTime(w.unit())
+	}
+}
+
+func (w *model) forget(rt *rapid.T) {
+	if w.now().Sub(w.crashed) < 2*w.ttl {
+		rt.Skip("Redis alone knows whose gateway crashed")
+	}
+	for user := range w.untold() {
+		if w.connected(user) {
+			rt.Skip("Redis alone knows that a coming online is to be told")
+		}
+	}
+	w.move(time.Millisecond) // generations are told apart by the ms
+	w.mini.FlushAll()
+	w.flushed = true
+	for _, user := range w.users {
+		w.blurred[user] = true
+	}
+	if !w.away {
+		for user, s := range w.statuses() {
+			if word := statusWord(s); word != "unknown" {
+				rt.Fatalf("%s is %s right after Redis has forgotten", user, word)
+			}
+		}
+	}
+}
+
+// blurUntold allows for users who go before it was told that they came: they are told to be offline, as
+// they were before.
+func (w *model) blurUntold() {
+	for user := range w.untold() {
+		w.blurred[user] = true
+	}
+}
+
+func (w *model) untold() map[chat.ID]bool {
+	users := map[chat.ID]bool{}
+	for _, user := range w.users {
+		if _, err := w.mini.ZScore(untoldKey(shardOf(user)), user.String()); err == nil {
+			users[user] = true
+		}
+	}
+	return users
+}
+
+func (w *model) statuses() map[chat.ID]chat.PresenceStatus {
+	s, err := w.directory().Statuses(context.Background(), w.users)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// passTime lets time go by for all, then checks what must hold at any time.
+func (w *model) passTime(d time.Duration) {
+	for end := w.now().Add(d); w.now().Before(end); {
+		w.move(min(4*w.unit(), end.Sub(w.now())))
+		for _, name := range w.names {
+			if _, err := w.gateways[name].beat(context.Background()); (err != nil) != w.away {
+				w.t.Fatalf("heartbeat: %v", err)
+			}
+		}
+		if w.sweeper != nil {
+			if err := w.sweeper.sweep(context.Background()); (err != nil) != w.away {
+				w.t.Fatalf("sweep: %v", err)
+			}
+		}
+	}
+	if w.away {
+		return
+	}
+	w.flushed = false
+	for user, s := range w.statuses() {
+		if word := statusWord(s); w.connected(user) && word != "online" {
+			w.t.Fatalf("%s has a device and is %s", user, word)
+		}
+	}
+}
+
+// end lets everything heal, then compares with the truth.
+func (w *model) end() {
+	w.lossy = false
+	if w.away {
+		w.outage(nil)
+	}
+	w.passTime(w.ttl + w.settle() + w.grace() + tellAgain + 3*w.unit())
+	statuses := w.statuses()
+	for _, user := range w.users {
+		want := w.connected(user)
+		if told := w.online[user]; told != want {
+			w.t.Fatalf("%s: told online %v, is %v", user, told, want)
+		}
+		if got := statusWord(statuses[user]); got != map[bool]string{true: "online", false: "offline"}[want] {
+			w.t.Fatalf("%s: status %s, connected %v", user, got, want)
+		}
+	}
+	for name, g := range w.gateways {
+		if have, want := len(g.table.leases), len(w.devices[name]); have != want {
+			w.t.Fatalf("%s holds %d leases for %d devices", name, have, want)
+		}
+	}
+}

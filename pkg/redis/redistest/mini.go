@@ -1,0 +1,61 @@
+// Package redistest gives tests a Redis: one in this process whose clock the test moves, and a real
+// redis-server that the test may kill.
+package redistest
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/dozaar/dozaar/pkg/redis"
+)
+
+// Mini is a Redis in this process. Its clock stands still until the test moves it.
+type Mini struct {
+	*miniredis.Miniredis
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+// StartMini starts one for the duration of the test.
+func StartMini(t testing.TB) *Mini {
+	t.Helper()
+	m := &Mini{Miniredis: miniredis.NewMiniRedis(), now: time.UnixMilli(1_700_000_000_000).UTC()}
+	m.SetTime(m.now)
+	m.ClockTTL(true)
+	if err := m.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	return m
+}
+
+// Now is the time by its clock.
+func (m *Mini) Now() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.now
+}
+
+// Advance moves its clock; keys whose TTL is over are gone.
+func (m *Mini) Advance(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.now = m.now.Add(d)
+	m.SetTime(m.now)
+}
+
+// Client opens a client of a server for the duration of the test.
+func Client(t testing.TB, addr string) goredis.UniversalClient {
+	t.Helper()
+	client, err := redis.Open(redis.Config{Addrs: []string{addr}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}

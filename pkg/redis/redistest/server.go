@@ -1,0 +1,108 @@
+package redistest
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/dozaar/dozaar/pkg/redis"
+)
+
+// Server is a real redis-server on a free port, which keeps nothing over a restart.
+type Server struct {
+	t    testing.TB
+	path string
+	addr string
+	port string
+	cmd  *exec.Cmd
+}
+
+// StartServer starts one for the duration of the test. Where there is no redis-server the test fails
+// in CI, and is skipped elsewhere.
+func StartServer(t testing.TB) *Server {
+	t.Helper()
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("redis-server is missing: in CI the tests against a real Redis must run")
+		}
+		t.Skip("SKIPPED, NOT TESTED AGAINST A REAL REDIS: install redis-server to run this test")
+	}
+	s := &Server{t: t, path: path}
+	for range 5 { // a port that was free a moment ago may be taken by now
+		s.addr = freeAddr(t)
+		_, s.port, _ = net.SplitHostPort(s.addr)
+		if s.start() {
+			t.Cleanup(s.Kill)
+			return s
+		}
+	}
+	t.Fatal("redis-server does not start")
+	return nil
+}
+
+// Addr is host:port.
+func (s *Server) Addr() string { return s.addr }
+
+// Kill ends it at once, as a crash would. Nothing is kept.
+func (s *Server) Kill() {
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+	s.cmd = nil
+}
+
+// Restart starts it again, empty, on the same port.
+func (s *Server) Restart() {
+	s.t.Helper()
+	if !s.start() {
+		s.t.Fatal("redis-server does not start again")
+	}
+}
+
+func (s *Server) start() bool {
+	s.t.Helper()
+	cmd := exec.Command(s.path, "--bind", "127.0.0.1", "--port", s.port, "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.cmd = cmd
+	client, err := redis.Open(redis.Config{Addrs: []string{s.addr}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer client.Close()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		info, err := client.InfoMap(ctx, "server").Result()
+		cancel()
+		if err != nil {
+			continue
+		}
+		// Another process's server on our port must not be taken for ours.
+		if info["Server"]["process_id"] == pid(cmd) {
+			return true
+		}
+		break
+	}
+	s.Kill()
+	return false
+}
+
+func pid(cmd *exec.Cmd) string { return strconv.Itoa(cmd.Process.Pid) }
+
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
