@@ -54,6 +54,7 @@ func (p *process) connect(ctx context.Context, e engines) (c clients, err error)
 	if err != nil {
 		return c, err
 	}
+	p.life.OnStop("schema registry client", func(context.Context) error { schemaRegistry.Close(); return nil })
 	if err := schemas.Register(ctx, schemaRegistry); err != nil {
 		return c, fmt.Errorf("register the schemas: %w", err)
 	}

@@ -113,7 +113,9 @@ func (p *process) serve(ctx context.Context, c clients, verifier *auth.Verifier,
 		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			return err
 		}
-		<-served // says that its listener was closed
+		if err := <-served; !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
 		return nil
 	})
 	return listener.Addr(), nil

@@ -105,7 +105,6 @@ type world struct {
 	store     *storetest.Memory
 	published []chat.Message
 	receipts  []chat.Receipt
-	relayed   []relay.Addressed
 	owner     string // the gateway that owns every room; "" for none
 	fault     error  // what every publish answers
 	offsets   map[chat.ID]int64
@@ -169,7 +168,7 @@ func (w *world) CloseRoom(context.Context, chat.ID) error                       
 func (w *world) Reassert(context.Context) error                                 { return nil }
 func (w *world) Announce(context.Context, chat.PresenceChange)                  {}
 
-func (w *world) Owners(_ context.Context, users, conversations []chat.ID) (byUser, byConversation map[chat.ID][]string, err error) {
+func (w *world) Owners(_ context.Context, _, conversations []chat.ID) (byUser, byConversation map[chat.ID][]string, err error) {
 	byConversation = map[chat.ID][]string{}
 	for _, c := range conversations {
 		if w.owner != "" {
@@ -179,7 +178,7 @@ func (w *world) Owners(_ context.Context, users, conversations []chat.ID) (byUse
 	return nil, byConversation, nil
 }
 
-func (w *world) Statuses(_ context.Context, users []chat.ID) (map[chat.ID]chat.PresenceStatus, error) {
+func (w *world) Statuses(_ context.Context, _ []chat.ID) (map[chat.ID]chat.PresenceStatus, error) {
 	return nil, chat.ErrUnavailable
 }
 

@@ -117,7 +117,7 @@ func (c *libraryConn) close(reason string) {
 	c.Clear()
 }
 
-func (c *libraryConn) Id() string                      { return c.client.sess.id }
+func (c *libraryConn) Id() string                      { return c.client.sess.id } //nolint:revive,staticcheck // the library's name for it
 func (c *libraryConn) Protocol() int                   { return 4 }
 func (c *libraryConn) Request() *types.HttpContext     { return c.client.srv.library.request }
 func (c *libraryConn) RemoteAddress() string           { return c.client.sess.remote }

@@ -194,7 +194,7 @@ func TestShutdown(t *testing.T) {
 				reasons := make(chan string, 8)
 				started := make(chan struct{}, 8)
 				h := &script{
-					event: func(_ context.Context, s *Socket, e Event) {
+					event: func(_ context.Context, _ *Socket, e Event) {
 						started <- struct{}{}
 						time.Sleep(20 * time.Millisecond)
 						e.Ack("done")

@@ -171,7 +171,7 @@ func (c *wsConn) abort(reason string) {
 	if c.parted.Load() {
 		return
 	}
-	code := 0
+	var code int
 	switch reason {
 	case ReasonTooLarge:
 		code = websocket.CloseMessageTooBig

@@ -30,8 +30,8 @@ func TestLRU(t *testing.T) {
 					want = slices.Delete(want, at, at+1)
 				}
 				want = append(want, w)
-				for sum := 0; ; want = want[1:] {
-					sum = 0
+				for ; ; want = want[1:] {
+					sum := 0
 					for _, w := range want {
 						sum += w.weight
 					}

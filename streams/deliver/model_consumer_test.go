@@ -125,37 +125,3 @@ func (c *simConsumer) yield(call string) outcome {
 	c.parked <- call
 	return <-c.resume
 }
-
-// ask is a call that reads.
-func (c *simConsumer) ask(call string) error {
-	switch c.yield(call).verdict {
-	case succeed, succeedTwice:
-		return nil
-	case die:
-		return context.Cause(c.ctx)
-	}
-	return errSim
-}
-
-// write is a call that writes.
-func (c *simConsumer) write(call string, writes []func()) error {
-	o := c.yield(call)
-	for i, write := range writes {
-		fate := o.bits >> (2 * (uint(i) % 16)) & 3
-		switch {
-		case o.verdict == succeed, o.verdict == succeedTwice, o.verdict == tear && fate == 0:
-			write()
-		}
-		switch {
-		case o.verdict == succeedTwice && fate == 0, (o.verdict == tear || o.verdict == die) && fate == 1:
-			c.w.store.ghosts = append(c.w.store.ghosts, write)
-		}
-	}
-	switch o.verdict {
-	case succeed, succeedTwice:
-		return nil
-	case die:
-		return context.Cause(c.ctx)
-	}
-	return errSim
-}
