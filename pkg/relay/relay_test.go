@@ -232,6 +232,18 @@ func TestALostLastEnvelopeIsNoticed(t *testing.T) {
 	})
 }
 
+// What could not even be addressed is noticed by every gateway.
+func TestLostIsNoticed(t *testing.T) {
+	on(t, func(t *testing.T, client redis.UniversalClient) {
+		box, _, _ := gateway(t, client, "a")
+		s, _ := deliver(t, client)
+		send(t, s, to("a", message(1)))
+		box.wait(t, "the first", received(1))
+		s.Lost()
+		box.wait(t, "a resync", resynced(ReasonJump))
+	})
+}
+
 func TestATrimmedStreamIsNoticed(t *testing.T) {
 	client := redistest.Client(t, redistest.StartMini(t).Addr())
 	box := newInbox()

@@ -35,6 +35,8 @@ type Owners interface {
 // failed, so that the gateway notices.
 type Sender interface {
 	Send(ctx context.Context, envelopes []relay.Addressed) error
+	// Lost has every gateway notice that it may have missed something.
+	Lost()
 }
 
 // DeadLetters takes a record that cannot be delivered; nil means that Kafka has it.

@@ -305,6 +305,9 @@ func TestRedisIsNotWaitedForLong(t *testing.T) {
 			if got := o.count("dozaar_deliver_rebroadcast_failures_total", schemas.TopicMessages); got != 1 {
 				t.Errorf("%v given up, want 1", got)
 			}
+			if o.lost != 1 {
+				t.Errorf("the gateways were made to notice %d times, want 1", o.lost)
+			}
 		})
 	}
 }

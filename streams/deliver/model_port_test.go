@@ -135,6 +135,9 @@ func (p simPort) Send(_ context.Context, envelopes []relay.Addressed) error {
 	return err
 }
 
+// Lost is noticed by every gateway; the model's rooms read the store at its end in any case.
+func (p simPort) Lost() {}
+
 func (p simPort) DecodeMessage(value []byte) (chat.Message, error) {
 	if p.mishaps > 0 {
 		p.mishaps--

@@ -33,6 +33,7 @@ type outside struct {
 	onCall   func(call string)
 
 	byUser, byConversation map[chat.ID][]string
+	lost                   int // calls of Lost
 	sent                   []relay.Addressed
 	buried                 []buried
 
@@ -141,6 +142,8 @@ func (o *outside) Send(ctx context.Context, envelopes []relay.Addressed) error {
 	o.sent = append(o.sent, envelopes...)
 	return nil
 }
+
+func (o *outside) Lost() { o.lost++ }
 
 func (o *outside) DeadLetter(ctx context.Context, r kafka.Record, why error) error {
 	if err := o.call(ctx, "DeadLetter"); err != nil {

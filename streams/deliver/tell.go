@@ -73,8 +73,7 @@ func (a *audience) add(users ...chat.ID) {
 
 // tell looks up who owns users and rooms now, everything having been stored before, and sends what write
 // makes of it: one lookup and one send for a batch. A failure repeats both. After Config.RelayPatience it
-// gives up and counts: what was lost is in the store, and gateways that missed it, be it through a jump
-// in the sender's count or through its silence, read their rooms' heads again. Only ctx ending is an error.
+// gives up and has every gateway notice: what was lost is in the store, and they read their rooms' heads again. Only ctx ending is an error.
 func (d *Deliver) tell(ctx context.Context, topic string, users, rooms []chat.ID, write func(owners) []relay.Addressed) error {
 	if len(users)+len(rooms) == 0 {
 		return nil
@@ -93,6 +92,7 @@ func (d *Deliver) tell(ctx context.Context, topic string, users, rooms []chat.ID
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
+	d.Sender.Lost()
 	d.metrics.rebroadcastFailures.WithLabelValues(topic).Inc()
 	d.log.WarnContext(ctx, "rebroadcast given up; the rooms heal from the store",
 		"topic", topic, "rooms", len(rooms), "users", len(users), "error", err)
