@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/redis/redistest"
 )
 
 func TestOnlineWithTheFirstOfflineWithTheLast(t *testing.T) {
@@ -43,6 +44,43 @@ func TestOnlineWithTheFirstOfflineWithTheLast(t *testing.T) {
 		w.pass(w.ttl / 2)
 		w.wantTold()
 	})
+}
+
+// A cluster refuses a script on keys of several slots; every script runs here.
+func TestOnACluster(t *testing.T) {
+	t.Parallel()
+	w := newRealWorld(t, redistest.ClusterClient(t, redistest.StartCluster(t).Addr()))
+	a := w.gateway("a")
+	var users, convs []chat.ID
+	for range 100 {
+		users, convs = append(users, chat.NewID()), append(convs, chat.NewID())
+	}
+	for i := range users {
+		if _, err := a.Connect(t.Context(), users[i]); err != nil {
+			t.Fatal(err)
+		}
+		w.must(a.OpenRoom(t.Context(), convs[i]))
+	}
+	w.must(a.Reassert(t.Context()))
+	byUser, byConv, err := w.directory().Owners(t.Context(), users, convs)
+	w.must(err)
+	if len(byUser) != len(users) || len(byConv) != len(convs) {
+		t.Fatalf("%d users and %d rooms registered", len(byUser), len(byConv))
+	}
+	w.must(a.Release(t.Context()))
+	w.take()
+	w.pass(max(tellAfter, w.grace()) + 2*w.unit()) // the changes are unconfirmed, too
+	statuses, err := w.directory().Statuses(t.Context(), users)
+	w.must(err)
+	told := map[chat.ID]bool{}
+	for _, c := range w.take() {
+		told[c.UserID] = c.Online
+	}
+	for _, user := range users {
+		if online, ok := told[user]; !ok || online || statusWord(statuses[user]) != "offline" {
+			t.Fatalf("told %v, online %v, status %s", ok, online, statusWord(statuses[user]))
+		}
+	}
 }
 
 func TestAReloadWithinTheGraceIsSwallowed(t *testing.T) {

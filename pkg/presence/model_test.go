@@ -20,7 +20,7 @@ import (
 // are promised on the way.
 //
 // Not in the model, because not promised: Redis losing its data while it alone knew something, which
-// is so for a TTL after a gateway crashed and while a coming online waits for a sweeper to be told.
+// is so for a TTL after a gateway crashed, and while a change waits to be told again.
 type model struct {
 	*world
 	t    *rapid.T
@@ -201,8 +201,8 @@ func (w *model) forget(rt *rapid.T) {
 		rt.Skip("Redis alone knows whose gateway crashed")
 	}
 	for user := range w.untold() {
-		if w.connected(user) {
-			rt.Skip("Redis alone knows that a coming online is to be told")
+		if w.connected(user) || !w.remembered(user) {
+			rt.Skip("Redis alone knows that something is to be told")
 		}
 	}
 	w.move(time.Millisecond) // generations are told apart by the ms
@@ -218,6 +218,16 @@ func (w *model) forget(rt *rapid.T) {
 			}
 		}
 	}
+}
+
+// remembered tells whether a gateway knows of a user's goodbye.
+func (w *model) remembered(user chat.ID) bool {
+	for _, g := range w.gateways {
+		if h, ok := g.table.get(lease{id: user}); ok && h.wish == leave && !h.renewed.IsZero() {
+			return true
+		}
+	}
+	return false
 }
 
 // blurUntold allows for users who go before it was told that they came: they are told to be offline, as

@@ -18,7 +18,7 @@ func gapFor(ttl time.Duration) time.Duration { return min(5*time.Second, ttl/3) 
 // which a sweeper may be late.
 func keepFor(ttl time.Duration) time.Duration { return 4 * ttl }
 
-const extendEvery = 3
+const extendEvery = 6
 
 // commandTimeout bounds one exchange with Redis, whatever the caller's patience.
 const commandTimeout = 3 * time.Second

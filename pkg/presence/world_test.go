@@ -48,7 +48,11 @@ func miniWorld(t testing.TB) *world {
 }
 
 func realWorld(t testing.TB, s *redistest.Server) *world {
-	return newWorld(t, redistest.Client(t, s.Addr()), 3*time.Second, time.Now, time.Sleep)
+	return newRealWorld(t, redistest.Client(t, s.Addr()))
+}
+
+func newRealWorld(t testing.TB, client redis.UniversalClient) *world {
+	return newWorld(t, client, 3*time.Second, time.Now, time.Sleep)
 }
 
 func newWorld(t testing.TB, client redis.UniversalClient, ttl time.Duration, now func() time.Time, move func(time.Duration)) *world {

@@ -52,7 +52,18 @@ func (m *Mini) Advance(d time.Duration) {
 // Client opens a client of a server for the duration of the test.
 func Client(t testing.TB, addr string) goredis.UniversalClient {
 	t.Helper()
-	client, err := redis.Open(redis.Config{Addrs: []string{addr}})
+	return open(t, redis.Config{Addrs: []string{addr}})
+}
+
+// ClusterClient opens a client of a cluster for the duration of the test.
+func ClusterClient(t testing.TB, addr string) goredis.UniversalClient {
+	t.Helper()
+	return open(t, redis.Config{Addrs: []string{addr}, Cluster: true})
+}
+
+func open(t testing.TB, cfg redis.Config) goredis.UniversalClient {
+	t.Helper()
+	client, err := redis.Open(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

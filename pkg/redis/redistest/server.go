@@ -18,12 +18,35 @@ type Server struct {
 	path string
 	addr string
 	port string
+	args []string
 	cmd  *exec.Cmd
 }
 
 // StartServer starts one for the duration of the test. Where there is no redis-server the test fails
 // in CI, and is skipped elsewhere.
 func StartServer(t testing.TB) *Server {
+	t.Helper()
+	return startServer(t)
+}
+
+// StartCluster starts a cluster of one for the duration of the test: it refuses what a larger one
+// would, such as a script on keys of several slots.
+func StartCluster(t testing.TB) *Server {
+	t.Helper()
+	s := startServer(t, "--cluster-enabled", "yes")
+	client := Client(t, s.addr)
+	if err := client.Do(t.Context(), "CLUSTER", "ADDSLOTSRANGE", 0, 16383).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); client.Set(t.Context(), "ready", 1, time.Millisecond).Err() != nil; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the cluster does not take its slots")
+		}
+	}
+	return s
+}
+
+func startServer(t testing.TB, args ...string) *Server {
 	t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -32,7 +55,7 @@ func StartServer(t testing.TB) *Server {
 		}
 		t.Skip("SKIPPED, NOT TESTED AGAINST A REAL REDIS: install redis-server to run this test")
 	}
-	s := &Server{t: t, path: path}
+	s := &Server{t: t, path: path, args: args}
 	for range 5 { // a port that was free a moment ago may be taken by now
 		s.addr = freeAddr(t)
 		_, s.port, _ = net.SplitHostPort(s.addr)
@@ -68,7 +91,8 @@ func (s *Server) Restart() {
 
 func (s *Server) start() bool {
 	s.t.Helper()
-	cmd := exec.Command(s.path, "--bind", "127.0.0.1", "--port", s.port, "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
+	args := []string{"--bind", "127.0.0.1", "--port", s.port, "--save", "", "--appendonly", "no", "--dir", s.t.TempDir()}
+	cmd := exec.Command(s.path, append(args, s.args...)...)
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
