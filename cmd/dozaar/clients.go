@@ -28,7 +28,7 @@ type clients struct {
 // connect opens the clients, makes topics and registers schemas where they are missing, and checks
 // that the log is the one from which the store was filled.
 func (p *process) connect(ctx context.Context, e engines) (c clients, err error) {
-	if c.redis, err = redis.Open(redis.Config{Addrs: e.redis, Registerer: p.metrics}); err != nil {
+	if c.redis, err = redis.Open(redis.Config{Addrs: e.redis, Logger: p.log, Registerer: p.metrics}); err != nil {
 		return c, err
 	}
 	p.life.OnStop("Redis client", func(context.Context) error { return c.redis.Close() })
