@@ -67,6 +67,10 @@ type Config struct {
 	Logger     *slog.Logger          // nil: no logs
 	Registerer prometheus.Registerer // nil: no metrics; registering twice panics
 
+	// UserRate bounds how often one user may ask; past it the answer is 429. The backend's tokens (scope
+	// `service`) are not bounded.
+	UserRate Rate
+
 	// Timeout bounds one request: the engines' part, and the client's in sending its body and taking
 	// the answer. 0: 15 s. It ought to be longer than the producer's own.
 	Timeout time.Duration
@@ -77,6 +81,7 @@ const defaultTimeout = 15 * time.Second
 type api struct {
 	Config
 	metrics metrics
+	rates   *rates
 }
 
 // New returns the handler of everything under /v1. Paths that it does not know answer a problem, too.
@@ -90,7 +95,7 @@ func New(c Config) http.Handler {
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout
 	}
-	a := &api{Config: c, metrics: newMetrics(c.Registerer)}
+	a := &api{Config: c, metrics: newMetrics(c.Registerer), rates: newRates(c.UserRate)}
 	return a.guard(a.routes())
 }
 

@@ -23,6 +23,10 @@ func (a *api) authenticated(h handle) http.Handler {
 			a.fail(w, r, err)
 			return
 		}
+		if !who.Service && !a.rates.allow(who.User.ID) {
+			a.fail(w, r, chat.ErrRateLimited)
+			return
+		}
 		answer, err := h(r, who)
 		if err != nil {
 			a.fail(w, r, err)

@@ -18,6 +18,7 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
+	"github.com/dozaar/dozaar/pkg/api"
 	"github.com/dozaar/dozaar/schemas"
 )
 
@@ -183,17 +184,23 @@ func TestEveryDocumentedAnswer(t *testing.T) {
 				away.as, broken.as = "away", "broken"
 			}
 			away.status, broken.status = 503, 500
+			if row.as != "service" {
+				flooding := row
+				flooding.status, flooding.fault = 429, func() { h.handler = h.patient(api.Rate{PerSecond: 1}) }
+				rows = append(rows, flooding)
+			}
 			row.as, row.status = "", 401
 			rows = append(rows, row, away, broken)
 		}
 	}
+	unlimited := h.handler
 	for _, row := range rows {
 		t.Run(fmt.Sprint(row.operation, " ", row.status), func(t *testing.T) {
 			if row.fault != nil {
 				row.fault()
 			}
 			answer := h.at(t).do(row.method, row.path, row.as, row.body)
-			h.store.before = nil
+			h.store.before, h.handler = nil, unlimited
 			if answer.status != row.status {
 				t.Errorf("answered %d, want %d: %s", answer.status, row.status, answer.body)
 			}

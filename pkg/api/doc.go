@@ -8,8 +8,8 @@
 //
 // It promises that nothing is done without a token in the Authorization header, that "not yours" and
 // "not there" answer alike, that no token, query or body reaches a log, that what a request costs is
-// bounded (bytes, nesting, time), and that whatever tells of success is on Kafka by then. It does not
-// limit how often somebody asks, and does not terminate TLS.
+// bounded (bytes, nesting, time, how often one user asks), and that whatever tells of success is on
+// Kafka by then. It does not terminate TLS.
 //
 // Origins is separate, because the sockets need the same rule: wrap each of /v1/ and /socket.io/ in it.
 package api

@@ -65,7 +65,16 @@ func newHarness(t testing.TB) *harness {
 		log:       &bytes.Buffer{},
 		clock:     &now,
 	}
-	h.handler = api.New(api.Config{
+	h.handler = h.patient(api.Rate{})
+	return h
+}
+
+// patient is the API with a bound on how often one user may ask.
+func (h *harness) patient(limit api.Rate) http.Handler {
+	if limit != (api.Rate{}) {
+		h.metrics = prometheus.NewPedanticRegistry() // each handler registers its own
+	}
+	return api.New(api.Config{
 		Verifier:      verifier{},
 		Conversations: h.store,
 		History:       h.store,
@@ -75,8 +84,8 @@ func newHarness(t testing.TB) *harness {
 		Now:           func() time.Time { return *h.clock },
 		Logger:        slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Registerer:    h.metrics,
+		UserRate:      limit,
 	})
-	return h
 }
 
 // at is the same harness, telling its troubles to a subtest.

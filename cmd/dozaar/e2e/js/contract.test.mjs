@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { api, ask, connect, conversation, events, got, must, open, pair, sleep, token, until, url, user } from './world.mjs';
+import { api, ask, connect, conversation, events, got, must, open, pair, service, sleep, token, until, url, user } from './world.mjs';
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[78][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -186,7 +186,7 @@ test('typing expires at the receiver after 10 seconds', async () => {
 test('more than 1,000 missed messages are said, not replayed; the history has them', async () => {
   const { id, bea, sam, buyer, seller, close } = await pair();
   seller.close();
-  const as = token(bea);
+  const as = service(); // the backend may write as fast as it likes
   for (let i = 0; i < 1_003; i += 50) {
     await Promise.all(Array.from({ length: Math.min(50, 1_003 - i) }, (_, k) =>
       api('POST', `/v1/conversations/${id}/messages`, { as, body: { message: `m${i + k}` } }).then((r) => assert.equal(r.status, 201))));
@@ -194,9 +194,9 @@ test('more than 1,000 missed messages are said, not replayed; the history has th
   await got(buyer, 'new:message', (m) => m.seq === 1_003, 20_000);
   const back = await connect(sam);
   assert.deepEqual(await must(back, 'join:conversation', { conversationId: id, afterSeq: 2 }),
-    { ok: true, conversationId: id, lastSeq: 1_003, readSeq: 0, recovered: false, missed: 1_001, readSeqs: { [bea.id]: 1_003, [sam.id]: 0 } });
+    { ok: true, conversationId: id, lastSeq: 1_003, readSeq: 0, recovered: false, missed: 1_001, readSeqs: { [bea.id]: 0, [sam.id]: 0 } });
   assert.deepEqual(await must(back, 'join:conversation', { conversationId: id, afterSeq: 3 }),
-    { ok: true, conversationId: id, lastSeq: 1_003, readSeq: 0, recovered: true, missed: 1_000, readSeqs: { [bea.id]: 1_003, [sam.id]: 0 } });
+    { ok: true, conversationId: id, lastSeq: 1_003, readSeq: 0, recovered: true, missed: 1_000, readSeqs: { [bea.id]: 0, [sam.id]: 0 } });
   assert.deepEqual(events(back, 'new:message').map((m) => m.seq), Array.from({ length: 1_000 }, (_, i) => i + 4));
   const page = await api('GET', `/v1/conversations/${id}/messages?afterSeq=2&limit=100`, { as: token(sam) });
   assert.deepEqual(page.body.messages.map((m) => m.seq), Array.from({ length: 100 }, (_, i) => i + 3));
