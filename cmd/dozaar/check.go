@@ -40,6 +40,9 @@ func (c HTTPConfig) check(p *problems) {
 			p.add("allowed-origins", "%q is no origin; write scheme and host, such as https://shop.example, or * for all", origin)
 		}
 	}
+	if _, err := trustedProxies(c.TrustedProxies); err != nil {
+		p.add("trusted-proxies", "%v", err)
+	}
 }
 
 // check names every fault of the tokens but a missing key, which only matters to a gateway: CheckGateway.
@@ -67,11 +70,16 @@ func (c SocketConfig) check(p *problems) {
 	if c.MaxFrame < 1<<10 || c.MaxFrame > 16<<20 {
 		p.add("max-frame", "must be between 1KiB and 16MiB, is %s", c.MaxFrame)
 	}
-	if c.SocketBuffer < c.MaxFrame {
-		p.add("socket-buffer", "must be at least the largest frame (%s), is %s", c.MaxFrame, c.SocketBuffer)
+	// Less would not do for the largest message beside what a replay lets wait.
+	if least := max(c.MaxFrame, 256<<10); c.SocketBuffer < least {
+		p.add("socket-buffer", "must be at least the largest frame and 256KiB (%s), is %s", least, c.SocketBuffer)
 	}
 	if c.SocketsPerUser < 1 {
 		p.add("sockets-per-user", "must be at least 1, is %d", c.SocketsPerUser)
+	}
+	atLeast(p, "connect-timeout", c.ConnectTimeout, time.Second)
+	if c.ConnectionsPerAddress < 0 {
+		p.add("connections-per-address", "must be at least 1, or 0 for any number, is %d", c.ConnectionsPerAddress)
 	}
 }
 
@@ -103,12 +111,8 @@ func (c KafkaConfig) check(p *problems) {
 }
 
 func (c CassandraConfig) check(p *problems) {
-	for _, host := range c.CassandraHosts {
-		if _, _, err := net.SplitHostPort(host); err == nil {
-			dialable(p, "cassandra-hosts", []string{host})
-		} else if host == "" || strings.ContainsAny(host, " /") {
-			p.add("cassandra-hosts", "%q is no host; write HOST or HOST:PORT", host)
-		}
+	if len(c.CassandraHosts) > 0 {
+		p.add("cassandra-hosts", "this version cannot use Cassandra: it keeps everything in SQLite in the data folder; leave it unset")
 	}
 }
 

@@ -18,11 +18,14 @@ import (
 // clients are the engines as the roles see them.
 type clients struct {
 	kafka    kafka.Config
+	group    string // of deliver
 	codec    *schemas.Codec
 	producer *kafka.Producer
 	store    *sqlite.Store
 	redis    redis.Client
 	epochs   map[string]int32 // log epoch by topic
+	// partitions is the number of partitions by topic.
+	partitions map[string]int32
 }
 
 // connect opens the clients, makes topics and registers schemas where they are missing, and checks
@@ -38,16 +41,29 @@ func (p *process) connect(ctx context.Context, e engines) (c clients, err error)
 		return c, err
 	}
 	p.life.OnStop("store", func(context.Context) error { return c.store.Close() })
+	p.health.Add("store", func(ctx context.Context) error {
+		_, _, err := c.store.TopicIdentity(ctx, schemas.TopicMessages)
+		return err
+	})
 
+	c.group = e.group
 	c.kafka = kafka.Config{Brokers: e.brokers, ClientID: p.instance, Logger: p.log, Registerer: p.metrics}
 	topics, err := kafka.EnsureTopics(ctx, kafka.TopicsConfig{
-		Config: c.kafka, Partitions: int32(p.cfg.Kafka.KafkaPartitions), Groups: groups(),
+		Config: c.kafka, Partitions: int32(p.cfg.Kafka.KafkaPartitions), Groups: e.groups(),
 	})
 	if err != nil {
 		return c, err
 	}
-	if c.epochs, err = matchTopics(ctx, c.store, topics); err != nil {
+	consumed, err := kafka.HasConsumed(ctx, c.kafka, e.group)
+	if err != nil {
 		return c, err
+	}
+	if c.epochs, err = matchTopics(ctx, c.store, topics, consumed); err != nil {
+		return c, err
+	}
+	c.partitions = map[string]int32{}
+	for _, topic := range topics {
+		c.partitions[topic.Topic] = topic.Partitions
 	}
 
 	schemaRegistry, err := registry.New(nil, e.registry)
@@ -65,10 +81,11 @@ func (p *process) connect(ctx context.Context, e engines) (c clients, err error)
 		return c, err
 	}
 	p.life.OnStop("producer", c.producer.Close)
+	p.health.Add("kafka", c.producer.Ready)
 	return c, nil
 }
 
-// openStore opens the embedded store. Cassandra is named in the settings, and not yet to be had.
+// openStore opens the embedded store.
 func (p *process) openStore(ctx context.Context) (*sqlite.Store, error) {
 	dir := p.dataDir("store")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -85,14 +102,18 @@ type topicIdentities interface {
 
 // matchTopics compares the topics with what the store remembers, and has it remember new ones. A
 // position in another topic of the same name, or in one with more partitions, would not mean what the
-// stored positions mean, and history would be overwritten: that is refused.
-func matchTopics(ctx context.Context, store topicIdentities, topics []chat.TopicIdentity) (epochs map[string]int32, err error) {
+// stored positions mean, and history would be overwritten: that is refused. So is a store that knows no topic
+// although records were consumed: what they said is not in it, and would never come again.
+func matchTopics(ctx context.Context, store topicIdentities, topics []chat.TopicIdentity, consumed bool) (epochs map[string]int32, err error) {
 	epochs = map[string]int32{}
 	var faults []error
 	for _, topic := range topics {
 		known, found, err := store.TopicIdentity(ctx, topic.Topic)
 		if err != nil {
 			return nil, err
+		}
+		if !found && consumed {
+			return nil, fmt.Errorf("the store is empty, but the log's records were consumed into one already: bring back that store, or start with an empty log")
 		}
 		if !found {
 			if err := store.PutTopicIdentity(ctx, topic); err != nil {

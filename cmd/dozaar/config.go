@@ -36,6 +36,7 @@ type ProcessConfig struct {
 type HTTPConfig struct {
 	Listen         string   `default:"127.0.0.1:3000" placeholder:"HOST:PORT" help:"Where /socket.io/, /v1 and, with --dev, the page are."`
 	AllowedOrigins []string `placeholder:"ORIGIN" help:"Origins of the web pages that may connect, such as https://shop.example; * for all. Clients that are no browsers need none."`
+	TrustedProxies []string `placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8. Only connections per address are counted by it."`
 }
 
 // SigningConfig is what a token is made from; the gateway checks the same.
@@ -55,17 +56,26 @@ type TokenConfig struct {
 	JWTKeysMaxAge time.Duration `name:"jwt-keys-max-age" default:"6h" placeholder:"DURATION" help:"How long the last keys go on when file or URL cannot be read."`
 }
 
-// SocketConfig limits what one client may do. Rates are per socket: 30/s:100 is 30 a second, 100 at once.
+// SocketConfig limits what clients may do. Rates are per socket but for handshakes, which are the whole
+// process's: 30/s:100 is 30 a second, 100 at once.
 type SocketConfig struct {
 	MaxFrame       Size `default:"256KiB" placeholder:"SIZE" help:"Largest frame or polling request."`
 	SocketBuffer   Size `default:"1MiB" placeholder:"SIZE" help:"Most unsent data of a socket; past that it is closed."`
 	SocketsPerUser int  `default:"100" placeholder:"N" help:"Most sockets of one user at one gateway."`
+
+	ConnectTimeout        time.Duration `default:"15s" placeholder:"DURATION" help:"How long a connection may take to say who it is."`
+	ConnectionsPerAddress int           `default:"0" placeholder:"N" help:"Most connections of one address (of one /64, if IPv6) at one gateway; 0: any number. Many people may share an address. Behind a proxy, set the trusted proxies first."`
+
+	RateHandshakes Rate `default:"1000/s:2000" placeholder:"RATE" help:"New connections, of all clients together."`
 	RateMessages   Rate `default:"30/s:100" placeholder:"RATE" help:"send:message."`
 	RateTyping     Rate `default:"20/s:100" placeholder:"RATE" help:"typing:start and typing:stop."`
 	RateReads      Rate `default:"100/s:2000" placeholder:"RATE" help:"mark:read."`
 	RateJoins      Rate `default:"20/s:500" placeholder:"RATE" help:"join:conversation and leave:conversation."`
 	RateStatus     Rate `default:"10/s:50" placeholder:"RATE" help:"get:online_status."`
 	RateRefresh    Rate `default:"1/s:10" placeholder:"RATE" help:"auth:refresh."`
+	RateUnknown    Rate `default:"10/s:50" placeholder:"RATE" help:"What is no event."`
+	RateRequests   Rate `default:"50/s:200" placeholder:"RATE" help:"Requests of one user to the HTTP API; tokens of scope service have no limit."`
+	RateRefusals   Rate `default:"10/s:300" placeholder:"RATE" help:"Events refused for their rate; past that the socket is closed."`
 }
 
 // PresenceConfig is when users are online and typing.
@@ -89,7 +99,7 @@ type KafkaConfig struct {
 
 // CassandraConfig is the store.
 type CassandraConfig struct {
-	CassandraHosts []string `placeholder:"HOST[:PORT]" help:"Nodes to begin with; embedded SQLite if not given (all only)."`
+	CassandraHosts []string `placeholder:"HOST[:PORT]" help:"Not yet: this version keeps everything in SQLite in the data folder, and refuses to start with this."`
 }
 
 // RedisConfig is presence and relay.

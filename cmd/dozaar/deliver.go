@@ -17,11 +17,12 @@ func (p *process) deliver(c clients) error {
 		Sender:      sender,
 		DeadLetters: c.producer,
 		Decoder:     c.codec,
+		PartitionOf: kafka.Partitions(c.partitions),
 		Logger:      p.log,
 		Registerer:  p.metrics,
 	})
 	consumer, err := kafka.NewConsumer(kafka.ConsumerConfig{
-		Config: c.kafka, Group: deliverGroup, Topics: deliver.Topics(),
+		Config: c.kafka, Group: c.group, Topics: deliver.Topics(),
 		Epoch: func(topic string) int32 { return c.epochs[topic] },
 	}, d.Worker)
 	if err != nil {

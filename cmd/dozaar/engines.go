@@ -13,17 +13,25 @@ type engines struct {
 	brokers  []string
 	registry string
 	redis    []string
+	group    string // of deliver
 }
 
-// deliverGroup is the consumer group of every deliver.
-const deliverGroup = "dozaar-deliver"
+// deliverGroup is the consumer group of the delivers that fill one store. The embedded store is this data
+// folder's alone, so is the group: two processes in one group would each store half of the messages.
+func (p *process) deliverGroup() (string, error) {
+	id, err := dataID(p.cfg.Data.DataDir)
+	return "dozaar-deliver-" + id, err
+}
 
 // engines starts what the settings give no address of.
-func (p *process) engines() (engines, error) {
-	e := engines{brokers: p.cfg.Kafka.KafkaBrokers, registry: string(p.cfg.Kafka.SchemaRegistryURL), redis: p.cfg.Redis.RedisAddrs}
+func (p *process) engines() (e engines, err error) {
+	e = engines{brokers: p.cfg.Kafka.KafkaBrokers, registry: string(p.cfg.Kafka.SchemaRegistryURL), redis: p.cfg.Redis.RedisAddrs}
+	if e.group, err = p.deliverGroup(); err != nil {
+		return e, err
+	}
 	if len(e.brokers) == 0 {
 		kafka, err := embedded.StartKafka(embedded.KafkaConfig{
-			Dir: p.dataDir("kafka"), Listen: p.cfg.Embedded.EmbeddedKafka, Protect: []string{deliverGroup}, Logger: p.log,
+			Dir: p.dataDir("kafka"), Listen: p.cfg.Embedded.EmbeddedKafka, Protect: []string{e.group}, Logger: p.log,
 		})
 		if err != nil {
 			return e, err
@@ -57,4 +65,4 @@ func (p *process) engines() (engines, error) {
 func (p *process) dataDir(of string) string { return filepath.Join(p.cfg.Data.DataDir, of) }
 
 // groups are the consumer groups and what they read.
-func groups() map[string][]string { return map[string][]string{deliverGroup: deliver.Topics()} }
+func (e engines) groups() map[string][]string { return map[string][]string{e.group: deliver.Topics()} }

@@ -71,8 +71,14 @@ func (p *process) serve(ctx context.Context, c clients, verifier *auth.Verifier,
 	if err != nil {
 		return nil, fmt.Errorf("DOZAAR_ALLOWED_ORIGINS: %w", err)
 	}
+	proxies, err := trustedProxies(p.cfg.HTTP.TrustedProxies)
+	if err != nil {
+		return nil, fmt.Errorf("DOZAAR_TRUSTED_PROXIES: %w", err)
+	}
+	limits := p.cfg.Sockets
 	sockets := socketio.New(socketio.Config{
-		MaxPayload: int(p.cfg.Sockets.MaxFrame), SendBuffer: int(p.cfg.Sockets.SocketBuffer),
+		MaxPayload: int(limits.MaxFrame), SendBuffer: int(limits.SocketBuffer), ConnectTimeout: limits.ConnectTimeout,
+		Handshakes: socketio.Rate(limits.RateHandshakes), ConnectionsPerAddress: limits.ConnectionsPerAddress, TrustedProxies: proxies,
 		AllowOrigin: origins.AllowOrigin, Logger: p.log, Registerer: p.metrics,
 	})
 	sockets.Namespace(gateway.Namespace, g)
@@ -80,7 +86,7 @@ func (p *process) serve(ctx context.Context, c clients, verifier *auth.Verifier,
 	mux.Handle("/socket.io/", origins.Handler(sockets))
 	mux.Handle("/v1/", origins.Handler(api.New(api.Config{
 		Verifier: verifier, Conversations: c.store, History: c.store, Inbox: c.store, Publisher: c.producer,
-		Presence: p.directory(c), Logger: p.log, Registerer: p.metrics,
+		Presence: p.directory(c), UserRate: api.Rate(limits.RateRequests), Logger: p.log, Registerer: p.metrics,
 	})))
 	if p.cfg.Dev {
 		if err := p.page(mux, c, origins); err != nil {
@@ -92,8 +98,8 @@ func (p *process) serve(ctx context.Context, c clients, verifier *auth.Verifier,
 		return nil, fmt.Errorf("DOZAAR_LISTEN: %w", err)
 	}
 	server := &http.Server{
-		Handler:           mux,
-		ReadHeaderTimeout: 10 * time.Second,
+		Handler:           bodyDeadline(min(30*time.Second, limits.ConnectTimeout), mux),
+		ReadHeaderTimeout: min(10*time.Second, limits.ConnectTimeout),
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug), // what strangers do to a TCP port
@@ -127,5 +133,6 @@ func (c SocketConfig) limits() gateway.Limits {
 	limits.SocketsPerUser = c.SocketsPerUser
 	limits.Send, limits.Join, limits.Typing = bucket(c.RateMessages), bucket(c.RateJoins), bucket(c.RateTyping)
 	limits.Read, limits.Status, limits.Refresh = bucket(c.RateReads), bucket(c.RateStatus), bucket(c.RateRefresh)
+	limits.Unknown, limits.Refusals = bucket(c.RateUnknown), bucket(c.RateRefusals)
 	return limits
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -53,7 +54,7 @@ func newProcess(cfg Config, out, logs io.Writer) (*process, error) {
 		Listen: cfg.Process.AdminListen, Health: p.health, Gatherer: p.metrics, Logger: log,
 	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("DOZAAR_ADMIN_LISTEN: %w", err)
 	}
 	p.life.Go("admin server", admin.Run)
 	return p, nil
@@ -76,8 +77,17 @@ func (p *process) run(ctx context.Context, build func(ctx context.Context) error
 		if stopping := p.life.Stop(); stopping != nil {
 			p.log.Warn("stopping what was started already", "error", stopping)
 		}
+		if ctx.Err() != nil {
+			return nil // told to stop while starting
+		}
 		return err
 	}
 	p.started.Store(true)
-	return p.life.Wait(ctx)
+	stopping := context.AfterFunc(ctx, func() {
+		p.log.Info("stopping: no new sockets; what is in flight is finished", "at_most", p.cfg.Process.ShutdownTimeout)
+	})
+	defer stopping()
+	err := p.life.Wait(ctx)
+	p.log.Info("stopped", "error", err)
+	return err
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/binary"
 	"net/http"
 	"time"
 
@@ -32,8 +31,8 @@ func (a *api) sendMessage(r *http.Request, who auth.Identity) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if madeAt(draft.ClientMessageID).After(a.now().Add(maxClientIDAhead)) {
-		return answer{}, chat.Invalid("clientMessageId", "is from the future")
+	if err := draft.ValidateAt(a.now()); err != nil {
+		return answer{}, err
 	}
 	c, err := a.visible(r, who)
 	if err != nil {
@@ -69,12 +68,4 @@ func (a *api) earlier(r *http.Request, m chat.Message) (first chat.StoredID, ret
 		return first, true, chat.ErrConflict
 	}
 	return first, retried, nil
-}
-
-// madeAt is the time that a UUIDv7 says it was made at; zero for other ids.
-func madeAt(id chat.ID) time.Time {
-	if id.Version() != 7 {
-		return time.Time{}
-	}
-	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:8]) >> 16))
 }

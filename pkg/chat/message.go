@@ -65,6 +65,20 @@ func (d Draft) Validate() error {
 	return nil
 }
 
+// MaxClientIDAhead is how far a UUIDv7 client message id may be ahead of the clock.
+const MaxClientIDAhead = 5 * time.Minute
+
+// ValidateAt checks a draft as it comes in: also that a UUIDv7 client message id is not from the future.
+func (d Draft) ValidateAt(now time.Time) error {
+	if d.ClientMessageID.Version() == 7 {
+		sec, nsec := d.ClientMessageID.Time().UnixTime()
+		if time.Unix(sec, nsec).After(now.Add(MaxClientIDAhead)) {
+			return Invalid("clientMessageId", fmt.Sprintf("is a UUIDv7 more than %s ahead of the server's clock", MaxClientIDAhead))
+		}
+	}
+	return d.Validate()
+}
+
 // attachmentFault says what is wrong with an attachment's address, or "". The server never fetches one.
 func attachmentFault(raw string) string {
 	if utf8.RuneCountInString(raw) > MaxAttachmentURLChars {

@@ -46,15 +46,15 @@ func (g *Gateway) event(ctx context.Context, s *session, name string, payload js
 	known, isKnown := events[name]
 	label := name
 	if !isKnown {
-		label = "unknown"
+		label, known.limit = "unknown", func(l *Limits) Bucket { return l.Unknown }
 	}
 	start := time.Now()
 	reply, err := func() (any, error) {
+		if !s.allow(label, known.limit(&g.Limits)) {
+			return nil, chat.ErrRateLimited
+		}
 		if !isKnown {
 			return nil, chat.Invalid("event", "is not an event of this service")
-		}
-		if !s.allow(name, known.limit(&g.Limits)) {
-			return nil, chat.ErrRateLimited
 		}
 		return known.do(g)(ctx, s, payload)
 	}()
@@ -67,7 +67,9 @@ func (g *Gateway) event(ctx context.Context, s *session, name string, payload js
 	visible := chat.AsError(err)
 	g.metrics.events.WithLabelValues(label, string(visible.Code)).Inc()
 	if errors.Is(visible, chat.ErrInternal) || errors.Is(visible, chat.ErrUnavailable) {
-		g.log.LogAttrs(ctx, slog.LevelWarn, "event failed", slog.String("event", label), slog.Any("error", err))
+		g.sometimes.Do(func() {
+			g.log.LogAttrs(ctx, slog.LevelWarn, "events fail", slog.String("event", label), slog.Any("error", err))
+		})
 	}
 	ack(failure{Error: visible.Error(), Code: visible.Code, Field: visible.Field})
 	s.except(name, visible)

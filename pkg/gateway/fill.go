@@ -9,8 +9,14 @@ import (
 	"github.com/dozaar/dozaar/pkg/chat"
 )
 
-// fillPage is how many messages a gap is read by.
-const fillPage = 200
+// fillPage is how many messages a gap is read by, and fillBytes about how much of them is delivered at
+// once: what comes faster than the sockets take it would overflow them. A socket that takes nothing for
+// fillPatience is not waited for.
+const (
+	fillPage     = 200
+	fillBytes    = 128 << 10
+	fillPatience = time.Second
+)
 
 // need tells the room that seq exists and, with stale, that its members may have changed.
 func (g *Gateway) need(r *room, seq int64, stale bool) {
@@ -56,17 +62,35 @@ func (g *Gateway) fill(r *room) {
 		r.mu.Unlock()
 		if progress {
 			pause.Reset()
+			g.drain(r)
 			continue
 		}
 		if err != nil {
 			g.metrics.fillFailures.Inc()
-			g.log.Warn("fill a room from the store", "error", err)
+			g.sometimes.Do(func() { g.log.Warn("rooms cannot be filled from the store", "error", err) })
 		}
 		select {
 		case <-g.base.Done():
 			return
 		case <-time.After(pause.NextBackOff()):
 		}
+	}
+}
+
+// drain waits until the room's sockets have taken most of what they were sent.
+func (g *Gateway) drain(r *room) {
+	r.mu.Lock()
+	live := make([]conn, 0, len(r.sockets))
+	for s, p := range r.sockets {
+		if p.live {
+			live = append(live, s.conn)
+		}
+	}
+	r.mu.Unlock()
+	ctx, cancel := context.WithTimeout(g.base, fillPatience)
+	defer cancel()
+	for _, c := range live {
+		_ = c.Drain(ctx, fillBytes) // gone, or too slow: its buffer's bound is the measure of that
 	}
 }
 
@@ -97,11 +121,15 @@ func (g *Gateway) fillPage(r *room) (progress bool, err error) {
 		r.setMembers(c)
 		r.fresh = stale
 	}
-	filled := 0
+	filled, bytes := 0, 0
 	for _, m := range page {
-		if m.Seq == r.last+1 && r.fresh == r.stale {
+		if m.Seq == r.last+1 && r.fresh == r.stale && bytes < fillBytes {
 			g.metrics.deliveries.Add(float64(r.advance(m)))
 			filled++
+			bytes += len(m.Text)
+			for _, url := range m.AttachmentURLs {
+				bytes += len(url)
+			}
 		}
 	}
 	g.metrics.filled.Add(float64(filled))

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
 
 	"github.com/dozaar/dozaar/pkg/auth"
 	"github.com/dozaar/dozaar/pkg/chat"
@@ -89,6 +90,8 @@ type Gateway struct {
 	versions versions
 	fills    *semaphore.Weighted // bounds the rooms that read the store at once
 	resyncs  chan struct{}
+	// sometimes keeps what fails for every socket at once from filling the log; metrics count each.
+	sometimes rate.Sometimes
 	spawner
 
 	base    context.Context // ends with Run; what outlives one socket's event runs under it
@@ -102,13 +105,14 @@ const maxFills = 64
 func New(cfg Config) *Gateway {
 	base, endBase := context.WithCancel(context.Background())
 	g := &Gateway{
-		Config:  cfg,
-		log:     cfg.Logger.With("component", "gateway"),
-		metrics: newMetrics(cfg.Registerer),
-		fills:   semaphore.NewWeighted(maxFills),
-		resyncs: make(chan struct{}, 1),
-		base:    base,
-		endBase: endBase,
+		Config:    cfg,
+		log:       cfg.Logger.With("component", "gateway"),
+		metrics:   newMetrics(cfg.Registerer),
+		fills:     semaphore.NewWeighted(maxFills),
+		resyncs:   make(chan struct{}, 1),
+		sometimes: rate.Sometimes{Interval: time.Second},
+		base:      base,
+		endBase:   endBase,
 	}
 	g.sessions.init()
 	g.rooms.init()

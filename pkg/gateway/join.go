@@ -12,7 +12,7 @@ import (
 const (
 	maxReplay     = 1_000
 	replayPage    = 100
-	replayPending = 256 << 10 // bytes that may wait for the socket before the next page is sent
+	replayPending = 64 << 10 // bytes that may wait for the socket before the next message is sent
 )
 
 // joined answers `join:conversation`, as `joined:conversation` and as the acknowledgement.
@@ -89,10 +89,8 @@ func (g *Gateway) enter(ctx context.Context, s *session, r *room, members []chat
 		if out.Recovered {
 			cursor = *afterSeq
 		}
-	} else if at, already := r.cursorOf(s); already {
-		cursor = at // joining again without asking for anything must not skip what is on its way
 	}
-	r.seek(s, cursor)
+	cursor = r.seek(s, cursor, afterSeq != nil && out.Recovered)
 	s.emit("joined:conversation", out)
 	if err := g.replay(ctx, s, r, cursor); err != nil {
 		return joined{}, err
@@ -146,13 +144,14 @@ func (g *Gateway) replay(ctx context.Context, s *session, r *room, cursor int64)
 			if m.Seq != cursor+1 {
 				return chat.ErrInternal
 			}
+			// Before each: a page of the largest messages is more than a socket's buffer holds.
+			if err := s.conn.Drain(ctx, replayPending); err != nil {
+				return err
+			}
 			s.emit("new:message", m)
 			cursor = m.Seq
 		}
 		g.metrics.replayed.Add(float64(len(page)))
-		if err := s.conn.Drain(ctx, replayPending); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -39,6 +39,11 @@ func (l *leasing) reconcile(user chat.ID) {
 	l.mu.Lock()
 	l.dirty[user] = struct{}{}
 	l.mu.Unlock()
+	l.rouse()
+}
+
+// rouse has run look at who is dirty. One call that waits is enough for all.
+func (l *leasing) rouse() {
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -65,7 +70,7 @@ func (l *leasing) run(ctx context.Context) error {
 			select {
 			case <-ctx.Done():
 			case <-time.After(pause.NextBackOff()):
-				l.wake <- struct{}{}
+				l.rouse()
 			}
 			continue
 		}

@@ -17,6 +17,7 @@ type Limits struct {
 	Read           Bucket
 	Status         Bucket
 	Refresh        Bucket
+	Unknown        Bucket // what is no event of the contract; all of it shares one
 	// Refusals is how many rate-limited events a socket may collect before it is disconnected.
 	Refusals Bucket
 }
@@ -31,6 +32,7 @@ func DefaultLimits() Limits {
 		Read:           Bucket{100, 2_000},
 		Status:         Bucket{10, 50},
 		Refresh:        Bucket{1, 10},
+		Unknown:        Bucket{10, 50},
 		Refusals:       Bucket{10, 300},
 	}
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/dozaar/dozaar/pkg/chat"
@@ -52,13 +53,17 @@ func (g *Gateway) checkMember(ctx context.Context, r *room, user chat.ID) error 
 	r.mu.Unlock()
 	if !young {
 		c, err := g.Store.Conversation(ctx, r.id)
-		if err != nil {
+		switch {
+		case errors.Is(err, chat.ErrUnavailable):
+			// Sends go on while the store is away. Nobody can be removed meanwhile: that is written there.
+		case err != nil:
 			return err
+		default:
+			r.mu.Lock()
+			r.setMembers(c)
+			member = r.members[user]
+			r.mu.Unlock()
 		}
-		r.mu.Lock()
-		r.setMembers(c)
-		member = r.members[user]
-		r.mu.Unlock()
 	}
 	if !member {
 		return chat.ErrNotFound

@@ -36,8 +36,9 @@ type room struct {
 
 // place is a socket's place in the room's messages.
 type place struct {
+	begun  int64 // the seq after which it was sent everything up to cursor
 	cursor int64 // the last seq it was sent
-	joined bool  // cursor has a meaning
+	joined bool  // these two have a meaning
 	live   bool  // it gets new messages as they come; else it is being replayed
 }
 
@@ -61,12 +62,16 @@ func (r *room) start(c chat.Conversation, head int64) {
 	r.setMembers(c)
 }
 
-// attach adds the socket, not yet live. It is false when the room is closing.
-func (r *room) attach(s *session) bool {
+// attach adds a member's socket, not yet live. It does not when the room is closing, or when the members
+// have been read again since the socket's membership was, and the user is not among them.
+func (r *room) attach(s *session) (closing bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closing {
-		return false
+		return true, nil
+	}
+	if !r.members[s.user.ID] {
+		return false, chat.ErrNotFound
 	}
 	if r.sockets[s] == nil {
 		r.sockets[s] = &place{}
@@ -74,7 +79,7 @@ func (r *room) attach(s *session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.joined[r.id] = r
-	return true
+	return false, nil
 }
 
 func (r *room) detach(s *session) {
@@ -92,24 +97,21 @@ func (r *room) lastSeq() int64 {
 	return r.last
 }
 
-// cursorOf is the last seq that the socket was sent, if it had joined before.
-func (r *room) cursorOf(s *session) (int64, bool) {
+// seek takes the socket off the live ones and returns from where to replay: from the seq asked for, or
+// from what it was sent already where that joins on, so that joining again shows nothing twice.
+func (r *room) seek(s *session, from int64, asked bool) int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.sockets[s]
 	if p == nil {
-		return 0, false
+		return from
 	}
-	return p.cursor, p.joined
-}
-
-// seek takes the socket off the live ones and puts its cursor.
-func (r *room) seek(s *session, cursor int64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if p := r.sockets[s]; p != nil {
-		*p = place{cursor: cursor, joined: true}
+	if p.joined && (!asked || p.begun <= from && from <= p.cursor) {
+		p.live = false
+		return p.cursor
 	}
+	*p = place{begun: from, cursor: from, joined: true}
+	return from
 }
 
 // goLive makes the socket live if it has been sent everything up to the room's last, or is no longer here.

@@ -81,7 +81,11 @@ func (g *Gateway) openRoom(ctx context.Context, conversation chat.ID, s *session
 		if r.failed != nil {
 			return nil, r.failed
 		}
-		if r.attach(s) {
+		closing, err := r.attach(s)
+		if err != nil {
+			return nil, err
+		}
+		if !closing {
 			return r, nil
 		}
 		select { // it was just closing: wait until Redis has forgotten it, then open it anew

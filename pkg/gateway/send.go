@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/dozaar/dozaar/pkg/chat"
@@ -36,7 +37,7 @@ func (g *Gateway) send(ctx context.Context, s *session, payload json.RawMessage)
 	if in.Message != nil {
 		draft.Text = *in.Message
 	}
-	if err := draft.Validate(); err != nil {
+	if err := draft.ValidateAt(time.Now()); err != nil {
 		return nil, err
 	}
 	r, err := s.room(in.ConversationID.ID)
@@ -69,6 +70,9 @@ func (g *Gateway) storedBefore(ctx context.Context, m chat.Message) (*chat.Store
 		return nil, nil
 	}
 	found, err := g.Store.StoredByID(ctx, []chat.ID{m.ID})
+	if errors.Is(err, chat.ErrUnavailable) {
+		return nil, nil // streams/deliver will look, once the store is back
+	}
 	if err != nil {
 		return nil, err
 	}

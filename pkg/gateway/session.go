@@ -9,6 +9,7 @@ import (
 
 	"github.com/dozaar/dozaar/pkg/auth"
 	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/relay"
 	"github.com/dozaar/dozaar/pkg/socketio"
 )
 
@@ -33,12 +34,15 @@ type session struct {
 	mu sync.Mutex // guards what follows
 	// joined holds the rooms in which the socket is, or into which it is being replayed.
 	joined map[chat.ID]*room
-	// marked holds the messages that this socket marked read and whose `message:read` it must not get itself.
-	marked map[chat.ID]bool
+	// marked counts, by message, the marks of this socket whose `message:read` it must not get itself.
+	marked map[chat.ID]int
 	// typing holds where the socket said it is typing, and when it last said so to others.
 	typing map[chat.ID]time.Time
-	expiry *time.Timer
-	closed bool
+	// untold are typing changes on their way to the relay, in order; telling: the first of them is being told.
+	untold  []relay.Typing
+	telling bool
+	expiry  *time.Timer
+	closed  bool
 }
 
 func (g *Gateway) newSession(id auth.Identity) *session {
@@ -48,7 +52,7 @@ func (g *Gateway) newSession(id auth.Identity) *session {
 		buckets:  map[string]*rate.Limiter{},
 		refusals: rate.NewLimiter(g.Limits.Refusals.PerSecond, g.Limits.Refusals.Burst),
 		joined:   map[chat.ID]*room{},
-		marked:   map[chat.ID]bool{},
+		marked:   map[chat.ID]int{},
 		typing:   map[chat.ID]time.Time{},
 	}
 }
@@ -86,17 +90,21 @@ func (s *session) rememberMark(message chat.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.marked) < maxMarked {
-		s.marked[message] = true
+		s.marked[message]++
 	}
 }
 
-// tookMark tells whether this very socket marked the message, and forgets it.
+// tookMark tells whether this very socket marked the message, and takes one such mark off.
 func (s *session) tookMark(message chat.ID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	took := s.marked[message]
-	delete(s.marked, message)
-	return took
+	if s.marked[message] == 0 {
+		return false
+	}
+	if s.marked[message]--; s.marked[message] == 0 {
+		delete(s.marked, message)
+	}
+	return true
 }
 
 // end stops the timer and returns the rooms to leave.
@@ -114,12 +122,30 @@ func (s *session) end() map[chat.ID]*room {
 
 // sessions are the sockets of this gateway, by user.
 type sessions struct {
-	mu     sync.Mutex // guards byUser and total
+	mu     sync.Mutex // guards what follows
 	byUser map[chat.ID]map[*session]struct{}
 	total  int
+	// admitted counts each user's sockets from when they are authenticated, which is before they are
+	// added: so that many at once are not all let in for one place.
+	admitted map[chat.ID]int
 }
 
-func (all *sessions) init() { all.byUser = map[chat.ID]map[*session]struct{}{} }
+func (all *sessions) init() {
+	all.byUser = map[chat.ID]map[*session]struct{}{}
+	all.admitted = map[chat.ID]int{}
+}
+
+// admit takes one of the user's places, 0 being no limit; false where none is free. Connected follows in
+// every case, so that remove gives it back.
+func (all *sessions) admit(user chat.ID, most int) bool {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if most > 0 && all.admitted[user] >= most {
+		return false
+	}
+	all.admitted[user]++
+	return true
+}
 
 func (all *sessions) add(s *session) {
 	all.mu.Lock()
@@ -137,6 +163,9 @@ func (all *sessions) remove(s *session) {
 	delete(all.byUser[s.user.ID], s)
 	if len(all.byUser[s.user.ID]) == 0 {
 		delete(all.byUser, s.user.ID)
+	}
+	if all.admitted[s.user.ID]--; all.admitted[s.user.ID] <= 0 {
+		delete(all.admitted, s.user.ID)
 	}
 	all.total--
 }
@@ -190,7 +219,7 @@ func (g *Gateway) authenticate(ctx context.Context, h socketio.Handshake) (auth.
 	if err != nil {
 		return auth.Identity{}, err
 	}
-	if g.Limits.SocketsPerUser > 0 && g.sessions.count(id.User.ID) >= g.Limits.SocketsPerUser {
+	if !g.sessions.admit(id.User.ID, g.Limits.SocketsPerUser) {
 		return auth.Identity{}, chat.ErrRateLimited
 	}
 	return id, nil

@@ -12,6 +12,9 @@ import (
 // typingThrottle is how often one socket's `typing:start` goes out: more tell nobody anything new.
 const typingThrottle = time.Second
 
+// typingFresh is for how long a device counts as typing after it last said so.
+const typingFresh = 10 * time.Second
+
 // typingTime bounds the telling; it is worth nothing later.
 const typingTime = 2 * time.Second
 
@@ -48,16 +51,30 @@ func (g *Gateway) typing(ctx context.Context, s *session, payload json.RawMessag
 // tellTyping relays a change to every gateway with sockets in the room: by relay alone, never to
 // Kafka or the store. It neither waits nor fails; a word that is lost ends at the receiver's timer.
 func (g *Gateway) tellTyping(r *room, s *session, typing bool) {
-	if !s.turnTyping(r.id, typing) {
+	if !s.turnTyping(r.id, typing) || !typing && g.typesElsewhere(r.id, s) {
 		return
 	}
-	g.spawn(func() {
-		ctx, cancel := context.WithTimeout(g.base, typingTime)
-		defer cancel()
-		if err := g.relayTyping(ctx, relay.Typing{ConversationID: r.id, UserID: s.user.ID, Typing: typing}); err != nil {
-			g.metrics.typingLost.Inc()
+	if s.queueTyping(relay.Typing{ConversationID: r.id, UserID: s.user.ID, Typing: typing}) {
+		g.spawn(func() {
+			for t, more := s.nextTyping(); more; t, more = s.nextTyping() {
+				ctx, cancel := context.WithTimeout(g.base, typingTime)
+				if err := g.relayTyping(ctx, t); err != nil {
+					g.metrics.typingLost.Inc()
+				}
+				cancel()
+			}
+		})
+	}
+}
+
+// typesElsewhere tells whether another device of the user types in the same conversation.
+func (g *Gateway) typesElsewhere(conversation chat.ID, but *session) bool {
+	for _, s := range g.sessions.of(but.user.ID) {
+		if s != but && s.types(conversation) {
+			return true
 		}
-	})
+	}
+	return false
 }
 
 func (g *Gateway) relayTyping(ctx context.Context, t relay.Typing) error {
@@ -86,6 +103,37 @@ func (s *session) turnTyping(conversation chat.ID, typing bool) bool {
 	}
 	s.typing[conversation] = time.Now()
 	return true
+}
+
+func (s *session) types(conversation chat.ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	since, typing := s.typing[conversation]
+	return typing && time.Since(since) < typingFresh
+}
+
+// queueTyping puts a word behind those that are to be told, in their order. It is true for the first, with
+// which somebody has to start telling.
+func (s *session) queueTyping(t relay.Typing) (first bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.untold = append(s.untold, t)
+	return len(s.untold) == 1
+}
+
+// nextTyping takes off the word that was just told, if any, and returns the next.
+func (s *session) nextTyping() (t relay.Typing, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.telling {
+		s.untold = s.untold[1:]
+	}
+	s.telling = len(s.untold) > 0
+	if !s.telling {
+		s.untold = nil
+		return t, false
+	}
+	return s.untold[0], true
 }
 
 func (s *session) forgetTyping(conversation chat.ID) {

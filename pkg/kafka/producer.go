@@ -120,6 +120,9 @@ func (p *Producer) Close(ctx context.Context) error {
 	return nil
 }
 
+// Ready tells whether a broker answers.
+func (p *Producer) Ready(ctx context.Context) error { return p.client.Ping(ctx) }
+
 // PublishMessage returns nil when all in-sync replicas have the message, chat.ErrUnavailable (wrapped)
 // when that could not be learned in time, and another error when no retry would help.
 func (p *Producer) PublishMessage(ctx context.Context, m chat.Message) error {

@@ -237,7 +237,11 @@ func (t *topics) check(ctx context.Context) ([]chat.TopicIdentity, error) {
 	for _, m := range missing {
 		wrong = append(wrong, fmt.Errorf("group %s has no committed offset in %s partition %d; run `dozaar topics apply`", m.group, m.topic, m.id))
 	}
-	if len(wrong) > 0 {
+	cut, err := t.outOfLog(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("kafka topics: %w", err)
+	}
+	if wrong = append(wrong, cut...); len(wrong) > 0 {
 		return identities, fmt.Errorf("%w: %w", ErrTopics, errors.Join(wrong...))
 	}
 	return identities, nil

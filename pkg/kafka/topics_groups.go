@@ -8,6 +8,7 @@ import (
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 type missingOffset struct {
@@ -38,6 +39,55 @@ func (t *topics) missingOffsets(ctx context.Context) ([]missingOffset, error) {
 		})
 	}
 	return missing, nil
+}
+
+// outOfLog names the partitions in which a group is at an offset that the log does not have. Asked before
+// anything is produced, it tells a log that was cut from one that is merely short.
+func (t *topics) outOfLog(ctx context.Context) (wrong []error, err error) {
+	for group, names := range t.cfg.Groups {
+		starts, err := t.admin.ListStartOffsets(ctx, names...)
+		if err != nil {
+			return nil, fmt.Errorf("ask where the logs start: %w: %w", chat.ErrUnavailable, err)
+		}
+		committed, err := t.admin.FetchOffsets(ctx, group)
+		if err = errors.Join(err, committed.Error()); err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+			return nil, fmt.Errorf("fetch the offsets of group %s: %w: %w", group, chat.ErrUnavailable, err)
+		}
+		ends, err := t.admin.ListEndOffsets(ctx, names...)
+		if err != nil {
+			return nil, fmt.Errorf("ask where the logs end: %w: %w", chat.ErrUnavailable, err)
+		}
+		committed.Each(func(o kadm.OffsetResponse) {
+			start, known := starts.Lookup(o.Topic, o.Partition)
+			end, also := ends.Lookup(o.Topic, o.Partition)
+			if o.At < 0 || !known || !also || start.Err != nil || end.Err != nil {
+				return // never committed, or no such topic: told elsewhere
+			}
+			if why := outOfLog(o.At, start.Offset, end.Offset); why != "" {
+				wrong = append(wrong, fmt.Errorf("%w: %s partition %d: %s", ErrOffsetOutOfLog, o.Topic, o.Partition, why))
+			}
+		})
+	}
+	return wrong, nil
+}
+
+// HasConsumed tells whether a consumer group has ever committed that a record was done.
+func HasConsumed(ctx context.Context, cfg Config, group string) (bool, error) {
+	if err := cfg.defaults(); err != nil {
+		return false, err
+	}
+	client, err := kgo.NewClient(cfg.options()...)
+	if err != nil {
+		return false, err
+	}
+	defer client.Close()
+	committed, err := kadm.NewClient(client).FetchOffsets(ctx, group)
+	if err = errors.Join(err, committed.Error()); err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return false, fmt.Errorf("fetch the offsets of group %s: %w: %w", group, chat.ErrUnavailable, err)
+	}
+	consumed := false
+	committed.Each(func(o kadm.OffsetResponse) { consumed = consumed || o.At > 0 })
+	return consumed, nil
 }
 
 // startGroups commits the log's start where a group has no offset. Where records are gone already it

@@ -8,33 +8,54 @@ import (
 	"time"
 )
 
-// maxRefused is how many refused CONNECTs a connection survives.
-const maxRefused = 10
+// maxRefused is how many refused CONNECTs a connection survives, and maxTries how many at all: each costs
+// an authentication.
+const (
+	maxRefused = 10
+	maxTries   = 100
+)
 
 // client is what speaks Socket.IO on a session: the sockets that one connection has, one for each
 // namespace it joined.
 type client struct {
 	srv  *Server
 	sess *session
-	conn *libraryConn
 
 	// By the session's inbound lock:
 	partial *packet // a binary event whose attachments are still to come
 	parts   [][]byte
 	size    int
 	refused int
+	tries   int // CONNECTs so far
 	joining *joining
 
-	mu       sync.Mutex // guards what follows
-	sockets  []*Socket  // left ones stay until their namespace is joined again
-	deadline *time.Timer
+	mu       sync.Mutex  // guards what follows
+	sockets  []*Socket   // left ones stay until their namespace is joined again
+	deadline *time.Timer // of joining a namespace; nil while there is one
+	gone     bool        // the session is over
 }
 
 func newClient(srv *Server, sess *session) *client {
 	c := &client{srv: srv, sess: sess}
-	c.conn = srv.library.attach(c)
-	c.deadline = time.AfterFunc(srv.cfg.ConnectTimeout, c.overdue)
+	c.arm()
 	return c
+}
+
+// arm starts the time within which a namespace must be joined. mu is held, or c not shared yet.
+func (c *client) arm() {
+	if c.deadline == nil && !c.gone {
+		c.srv.unjoined.Add(1)
+		c.deadline = time.AfterFunc(c.srv.cfg.ConnectTimeout, c.overdue)
+	}
+}
+
+// disarm also lets go of the timer. mu is held.
+func (c *client) disarm() {
+	if c.deadline != nil {
+		c.deadline.Stop()
+		c.deadline = nil
+		c.srv.unjoined.Add(-1)
+	}
 }
 
 // overdue ends a connection that belongs to no namespace.
@@ -131,7 +152,8 @@ func (c *client) dispatch(s *Socket, p packet, parts [][]byte) {
 	if p.ack != noAck {
 		e.ack = &ack{socket: s, id: p.ack}
 	}
-	s.guard("Event", func() { s.ns.handler.Event(s.ctx, s, e) })
+	defer s.caught("Event")
+	s.ns.handler.Event(s.ctx, s, e)
 }
 
 // leave is the client's own wish.
@@ -143,7 +165,7 @@ func (c *client) leave(s *Socket) (reason string) {
 	c.srv.metrics.closes.add(ReasonClientDisconnect)
 	c.mu.Lock()
 	if c.idleLocked() {
-		c.deadline.Reset(c.srv.cfg.ConnectTimeout)
+		c.arm()
 	}
 	c.mu.Unlock()
 	return ""
@@ -195,10 +217,20 @@ func (c *client) disconnects() []frame {
 	return frames
 }
 
+// cut implements layer.
+func (c *client) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone = true
+	c.disarm()
+	for _, s := range c.sockets {
+		s.cancel()
+	}
+}
+
 // ended implements layer.
 func (c *client) ended(reason string) {
 	c.mu.Lock()
-	c.deadline.Stop()
 	sockets := c.sockets
 	c.mu.Unlock()
 	c.partial, c.parts = nil, nil
@@ -206,18 +238,20 @@ func (c *client) ended(reason string) {
 		c.part(s, reason)
 		s.finish()
 	}
-	c.conn.close(reason)
 }
 
 // guard runs a handler's code; a panic in it ends the socket and nothing else.
 func (s *Socket) guard(what string, f func()) {
-	defer func() {
-		if r := recover(); r != nil {
-			s.client.srv.panicked(what, s.ns.name, r)
-			s.client.kick(s, ReasonPanic)
-		}
-	}()
+	defer s.caught(what)
 	f()
+}
+
+// caught is to be deferred itself.
+func (s *Socket) caught(what string) {
+	if r := recover(); r != nil {
+		s.client.srv.panicked(what, s.ns.name, r)
+		s.client.kick(s, ReasonPanic)
+	}
 }
 
 func (srv *Server) panicked(what, namespace string, cause any) {

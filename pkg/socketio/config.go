@@ -3,6 +3,7 @@ package socketio
 import (
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,6 +31,19 @@ type Config struct {
 	MaxAttachments int
 	// SendBuffer bounds what waits to be sent to one client, in bytes. 1 MiB.
 	SendBuffer int
+
+	// Handshakes bounds how fast connections may be opened, by everybody together; past it they are
+	// answered 503 with Retry-After. An upgrade opens none. Zero is no limit.
+	Handshakes Rate
+	// MaxUnjoined bounds the connections that have not joined a namespace yet, and so have not said who
+	// they are; past it new ones are answered 503 with Retry-After. 10,000.
+	MaxUnjoined int
+	// ConnectionsPerAddress bounds the connections of one client address, a /64 of IPv6 being one; past
+	// it they are answered 429 with Retry-After. Zero is no limit. Behind a proxy everybody has the
+	// proxy's address, unless TrustedProxies has it.
+	ConnectionsPerAddress int
+	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
 
 	// AllowOrigin decides on every request of a handshake, of polling and of an upgrade; false is
 	// answered 403. Nil allows all.
@@ -61,6 +75,9 @@ func (c Config) withDefaults() Config {
 	def(&c.WriteTimeout, 30*time.Second)
 	def(&c.DrainTimeout, 5*time.Second)
 	def(&c.ShutdownPause, 100*time.Millisecond)
+	if c.MaxUnjoined <= 0 {
+		c.MaxUnjoined = 10_000
+	}
 	if c.MaxPayload <= 0 {
 		c.MaxPayload = 256 << 10
 	}

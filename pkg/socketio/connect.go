@@ -26,28 +26,47 @@ func (c *client) connect(p packet) (reason string) {
 	if s := c.find(p.namespace); s != nil && !c.forgetSocket(s) {
 		return ReasonParseError // it is in there
 	}
+	if c.tries++; c.tries > maxTries {
+		return ReasonParseError
+	}
+	if c.srv.namespaces[name] == nil { // the library would serve / by itself
+		c.sess.send(textFrame(engineMessage, c.refusalPacket(name, &Refusal{Message: "Invalid namespace"})))
+		return c.turnedAway()
+	}
 	j := &joining{auth: p.payload, answered: make(chan struct{})}
 	c.joining = j
-	c.conn.connect(name)
+	conn := c.srv.library.attach(c)
+	conn.connect(name)
 	<-j.answered
+	conn.release(j.socket)
 	c.joining = nil
 	if j.socket == nil {
-		c.srv.metrics.refusals.WithLabelValues("connect").Inc()
-		if c.refused++; c.refused > maxRefused {
-			return ReasonParseError
-		}
-		return ""
+		return c.turnedAway()
 	}
 	s := &Socket{
-		id: string(j.socket.Id()), user: j.user, ns: c.srv.namespaces[name], client: c, lib: j.socket,
+		id: string(j.socket.Id()), user: j.user, ns: c.srv.namespaces[name], client: c,
 	}
-	s.ctx, s.cancel = context.WithCancel(c.sess.ctx)
+	// Not a child of the session's context, which would keep a table of such: client.cut cancels it.
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	c.mu.Lock()
 	c.sockets = append(c.sockets, s)
-	c.deadline.Stop()
+	if c.gone {
+		s.cancel()
+	}
+	c.disarm()
 	c.mu.Unlock()
+	c.sess.packHeader()
 	c.srv.metrics.connects.Inc()
 	s.guard("Connected", func() { s.ns.handler.Connected(s.ctx, s) })
+	return ""
+}
+
+// turnedAway counts a refused CONNECT. A connection that goes on with them is ended.
+func (c *client) turnedAway() (reason string) {
+	c.srv.metrics.refusals.WithLabelValues("connect").Inc()
+	if c.refused++; c.refused > maxRefused {
+		return ReasonParseError
+	}
 	return ""
 }
 
@@ -99,7 +118,7 @@ func (c *client) authenticate(ns *namespace) (refusal *Refusal) {
 		query = url.Values{} // what could be read of it was not enough for a session either
 	}
 	user, err := ns.handler.Authenticate(c.sess.ctx, Handshake{
-		Header: c.sess.header, Auth: cloneRaw(c.joining.auth), RemoteAddr: c.sess.remote, Query: query,
+		Header: c.sess.handshakeHeader(), Auth: cloneRaw(c.joining.auth), RemoteAddr: c.sess.remote, Query: query,
 	})
 	if err == nil {
 		c.joining.user = user

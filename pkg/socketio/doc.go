@@ -30,15 +30,20 @@
 //
 // # The way of an event
 //
-//	http.go       a request is checked and finds its session, or opens one
-//	polling.go    GET and POST         websocket.go   frames; upgrade.go   the change-over
+//	http.go       a request is checked and finds its session, or opens one,
+//	admission.go  as far as the limits go; address.go   who it comes from
+//	polling.go    GET and POST         websocket.go   websockets; upgrade.go   the change-over
+//	wsread.go     frames as they come; past gorilla/websocket, which sees to the handshake alone
 //	session.go    one Engine.IO session: its state, its send queue, how it ends
+//	sending.go    how what waits goes out: at once, or gathered
 //	client.go     Socket.IO packets of a session; connect.go   CONNECT, through the library
 //	packet.go     decoding; json.go   the arguments of an event, each still as JSON
 //	socket.go     what a Handler holds; encode.go   what goes out; drain.go   at what pace
-//	library.go    where the library underneath is plugged in
+//	library.go    where the library underneath is plugged in, for as long as a CONNECT takes
+//	header.go     what a session keeps of its request
 //
-// Locks: session.inbound before session.mu (heartbeat only tries inbound); client.mu is a leaf, and so is Server.mu. inbound is held
+// Locks: session.inbound before session.mu (heartbeat only tries inbound); client.mu is a leaf
+// (session.mu may be held around it), and so is Server.mu. inbound is held
 // while a Handler runs and guards the order of events; mu guards state and queue and is never held
 // across a call out of the package or a system call.
 package socketio

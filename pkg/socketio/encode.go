@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Packet is an event encoded and framed once, to be sent to any number of sockets of one namespace.
@@ -58,25 +60,44 @@ func encodePacket(kind byte, namespace string, id int64, args []any) (*Packet, e
 			p.more = append(p.more, framed(opBinary, b))
 		}
 	}
-	var buf bytes.Buffer
-	buf.Write(make([]byte, frameRoom, frameRoom+128))
-	buf.WriteByte(engineMessage)
+	buf := make([]byte, frameRoom, frameRoom+sizeHint(namespace, args))
+	buf = append(buf, engineMessage)
 	if len(p.more) > 0 {
-		buf.WriteByte(kind + (typeBinaryEvent - typeEvent))
-		buf.WriteString(strconv.Itoa(len(p.more)))
-		buf.WriteByte('-')
+		buf = append(buf, kind+(typeBinaryEvent-typeEvent))
+		buf = strconv.AppendInt(buf, int64(len(p.more)), 10)
+		buf = append(buf, '-')
 	} else {
-		buf.WriteByte(kind)
+		buf = append(buf, kind)
 	}
-	writeNamespace(&buf, namespace)
+	if namespace != "/" {
+		buf = append(buf, namespace...)
+		buf = append(buf, ',')
+	}
 	if id >= 0 {
-		buf.WriteString(strconv.FormatInt(id, 10))
+		buf = strconv.AppendInt(buf, id, 10)
 	}
-	if err := writeArgs(&buf, args); err != nil {
+	buf, err := appendArgs(buf, args)
+	if err != nil {
 		return nil, err
 	}
-	p.first = finishFrame(buf.Bytes(), opText)
+	p.first = finishFrame(buf, opText)
 	return p, nil
+}
+
+// sizeHint is about as much as a packet takes.
+func sizeHint(namespace string, args []any) int {
+	size := len(namespace) + 24
+	for _, a := range args {
+		switch a := a.(type) {
+		case string:
+			size += len(a) + 3
+		case json.RawMessage:
+			size += len(a) + 1
+		default:
+			size += 128
+		}
+	}
+	return size
 }
 
 type placeholder struct {
@@ -91,21 +112,53 @@ func writeNamespace(buf *bytes.Buffer, namespace string) {
 	}
 }
 
-func writeArgs(buf *bytes.Buffer, args []any) error {
-	enc := json.NewEncoder(buf)
-	enc.SetEscapeHTML(false)
-	buf.WriteByte('[')
+func appendArgs(buf []byte, args []any) ([]byte, error) {
+	buf = append(buf, '[')
 	for i, a := range args {
 		if i > 0 {
-			buf.WriteByte(',')
+			buf = append(buf, ',')
 		}
-		if err := enc.Encode(a); err != nil {
-			return fmt.Errorf("socketio: encode argument %d: %w", i, err)
+		var err error
+		if buf, err = appendArg(buf, a); err != nil {
+			return nil, fmt.Errorf("socketio: encode argument %d: %w", i, err)
 		}
-		buf.Truncate(buf.Len() - 1) // Encode ends with a line break
 	}
-	buf.WriteByte(']')
-	return nil
+	return append(buf, ']'), nil
+}
+
+// appendArg appends a as encoding/json has it, by itself where that is plain, but that JSON which is
+// JSON already keeps its white space.
+func appendArg(buf []byte, a any) ([]byte, error) {
+	switch a := a.(type) {
+	case string:
+		if plainASCII(a) {
+			buf = append(buf, '"')
+			buf = append(buf, a...)
+			return append(buf, '"'), nil
+		}
+	case json.RawMessage:
+		if jsontext.Value(a).IsValid(jsontext.AllowDuplicateNames(true)) {
+			return append(buf, a...), nil
+		}
+	}
+	out := bytes.NewBuffer(buf)
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(a); err != nil {
+		return nil, err
+	}
+	buf = out.Bytes()
+	return buf[:len(buf)-1], nil // Encode ends with a line break
+}
+
+// plainASCII says whether s stands in JSON as it is.
+func plainASCII(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // textFrame frames an Engine.IO packet: its type and what follows.

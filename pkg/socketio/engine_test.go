@@ -24,6 +24,7 @@ func (e echoLayer) message(data []byte, binary bool) string {
 	return ""
 }
 
+func (echoLayer) cut()         {}
 func (echoLayer) ended(string) {}
 
 func newEngineRig(t *testing.T, cfg Config) *rig {

@@ -19,7 +19,8 @@ type Handshake struct {
 // a time; those for different connections come at the same time. A call that panics ends its socket.
 type Handler interface {
 	// Authenticate decides whether a client may join, and as whom. A *Refusal is told to the client
-	// as it is; any other error only as "not authorized". ctx ends with the connection.
+	// as it is; any other error only as "not authorized". ctx ends with the connection. Without an error
+	// Connected follows in every case, even if the client has gone meanwhile.
 	Authenticate(ctx context.Context, h Handshake) (user any, err error)
 	// Connected comes before the first Event of s. ctx ends with the socket.
 	Connected(ctx context.Context, s *Socket)

@@ -3,6 +3,7 @@ package socketio
 import (
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"github.com/gorilla/websocket"
 )
@@ -21,6 +22,8 @@ var (
 	codeForbidden        = errorCode{4, "Forbidden"}
 	codeUnsupported      = errorCode{5, "Unsupported protocol version"}
 	codeShutdown         = errorCode{3, "Server is shutting down"}
+	codeBusy             = errorCode{3, "Too many handshakes"}
+	codeCrowded          = errorCode{3, "Too many connections from one address"}
 )
 
 func refuse(w http.ResponseWriter, status int, code errorCode) {
@@ -38,6 +41,10 @@ func refuse(w http.ResponseWriter, status int, code errorCode) {
 // answer preflights. The server that calls it needs no timeouts for it but ReadHeaderTimeout; a
 // WriteTimeout must be longer than PingInterval.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Body != nil && r.Body != http.NoBody {
+		// Before a refusal net/http reads what it can of a body that nobody wanted, for as long as it takes.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.cfg.WriteTimeout))
+	}
 	if s.cfg.AllowOrigin != nil && !s.cfg.AllowOrigin(r) {
 		s.refuse(w, http.StatusForbidden, codeForbidden, "origin")
 		return
@@ -58,10 +65,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, http.StatusBadRequest, codeBadMethod, "method")
 	case s.closing():
 		s.refuse(w, http.StatusServiceUnavailable, codeShutdown, "shutdown")
-	case wantsWebSocket:
-		s.serveWebSocket(w, r)
 	default:
-		s.servePollingHandshake(w, r)
+		s.serveHandshake(w, r, wantsWebSocket)
 	}
 }
 
@@ -81,8 +86,9 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid string
 	}
 }
 
-func (s *Server) servePollingHandshake(w http.ResponseWriter, r *http.Request) {
+func (s *Server) servePollingHandshake(w http.ResponseWriter, r *http.Request, at *place) {
 	sess := newSession(s, r)
+	sess.place = at
 	if !s.open(sess) {
 		s.refuse(w, http.StatusServiceUnavailable, codeShutdown, "shutdown")
 		return

@@ -19,26 +19,59 @@ func decoderOptions() []jsontext.Options {
 // splitArray checks the syntax of a JSON array, whose depth jsontext bounds, and returns its elements, which
 // alias data.
 func splitArray(data []byte) ([]json.RawMessage, error) {
-	decoder := jsontext.NewDecoder(bytes.NewBuffer(data), decoderOptions()...)
-	if open, err := decoder.ReadToken(); err != nil || open.Kind() != '[' {
+	value := jsontext.Value(data)
+	if value.Kind() != '[' || !value.IsValid(decoderOptions()...) {
 		return nil, errJSON
 	}
-	var elements []json.RawMessage
-	for decoder.PeekKind() != ']' {
-		value, err := decoder.ReadValue()
-		if err != nil {
-			return nil, errJSON
+	elements := make([]json.RawMessage, 0, 4)
+	rest := bytes.TrimLeft(data, jsonSpace)[1:]
+	for {
+		rest = bytes.TrimLeft(rest, jsonSpace)
+		if rest[0] == ']' {
+			return elements, nil
 		}
-		end := int(decoder.InputOffset())
-		elements = append(elements, json.RawMessage(data[end-len(value):end:end]))
+		end := elementEnd(rest)
+		element := bytes.TrimRight(rest[:end], jsonSpace)
+		elements = append(elements, json.RawMessage(element[:len(element):len(element)]))
+		if rest[end] == ',' {
+			end++
+		}
+		rest = rest[end:]
 	}
-	if _, err := decoder.ReadToken(); err != nil {
-		return nil, errJSON
+}
+
+const jsonSpace = " \t\r\n"
+
+// elementEnd finds the comma or bracket behind the first element of what is left of an array. The JSON is
+// known to be well formed.
+func elementEnd(data []byte) int {
+	depth, inText := 0, false
+	for i := 0; ; i++ {
+		switch c := data[i]; {
+		case inText:
+			if c == '\\' {
+				i++
+			} else if c == '"' {
+				inText = false
+			}
+		case c == '"':
+			inText = true
+		case c == '[' || c == '{':
+			depth++
+		case depth == 0 && (c == ',' || c == ']'):
+			return i
+		case c == ']' || c == '}':
+			depth--
+		}
 	}
-	if len(bytes.TrimLeft(data[decoder.InputOffset():], " \t\r\n")) > 0 {
-		return nil, errJSON
+}
+
+// plainText is the text of a JSON string that has no escapes, as most have none.
+func plainText(quoted []byte) (string, bool) {
+	if bytes.IndexByte(quoted, '\\') >= 0 {
+		return "", false
 	}
-	return elements, nil
+	return string(quoted[1 : len(quoted)-1]), true
 }
 
 // checkObject says whether data is a JSON object and nothing else.

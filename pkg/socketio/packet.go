@@ -126,8 +126,11 @@ func (p *packet) decodeEvent(data []byte) error {
 	if len(args) == 0 || args[0][0] != '"' {
 		return malformed("event without a name")
 	}
-	if err := json.Unmarshal(args[0], &p.name); err != nil {
-		return fmt.Errorf("%w: %w", errProtocol, err)
+	var plain bool
+	if p.name, plain = plainText(args[0]); !plain {
+		if err := json.Unmarshal(args[0], &p.name); err != nil {
+			return fmt.Errorf("%w: %w", errProtocol, err)
+		}
 	}
 	if reservedEvent(p.name) {
 		return malformed("reserved event name")

@@ -205,10 +205,10 @@ func (s *session) readPost(w http.ResponseWriter, r *http.Request) (payload []by
 	if r.Header.Get("Content-Type") == "application/octet-stream" {
 		return nil, ReasonParseError // of protocol 3
 	}
-	ctl := http.NewResponseController(w)
-	_ = ctl.SetReadDeadline(time.Now().Add(s.srv.cfg.WriteTimeout))
 	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	_ = ctl.SetReadDeadline(time.Time{})
+	if err == nil {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	}
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -230,7 +230,7 @@ func (s *session) receivePayload(payload []byte) (reason string) {
 	s.inbound.Lock()
 	defer s.inbound.Unlock()
 	for _, p := range packets {
-		if !s.receive(p.data, p.binary) {
+		if !s.receive(p.data, p.binary, false) {
 			return s.broken()
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
 )
 
 // Server is an http.Handler that serves Socket.IO.
@@ -18,9 +19,14 @@ type Server struct {
 	upgrader *websocket.Upgrader
 	library  *library
 	ping     frame
-	scratch  sync.Pool // of *[]byte: what messages are read into
-	chunks   sync.Pool // of *[]byte: what small frames are gathered in
+	buffers  sync.Pool  // of *[]byte: what connections read with
+	chunks   sync.Pool  // of *[]byte: what small frames are gathered in
+	writes   *sync.Pool // of *rawWrite, where there are such
 	newLayer func(*session) layer
+
+	unjoined   atomic.Int64 // connections that belong to no namespace
+	handshakes *rate.Limiter
+	places     *places // nil: no limit per address
 
 	namespaces map[string]*namespace // fixed once serving
 
@@ -48,12 +54,14 @@ func New(cfg Config) *Server {
 		metrics:    newMetrics(cfg.Registerer),
 		upgrader:   newUpgrader(),
 		ping:       textFrame(enginePing, nil),
-		scratch:    sync.Pool{New: func() any { return new([]byte) }},
+		buffers:    sync.Pool{New: func() any { b := make([]byte, readBuffer); return &b }},
 		chunks:     sync.Pool{New: func() any { b := make([]byte, 0, writeChunk); return &b }},
+		writes:     newRawWrites(),
 		namespaces: make(map[string]*namespace),
 		sessions:   make(map[string]*session),
 		idle:       make(chan struct{}),
 	}
+	s.handshakes, s.places = cfg.Handshakes.limiter(), newPlaces(cfg.ConnectionsPerAddress)
 	s.library = newLibrary(s)
 	s.newLayer = func(sess *session) layer { return newClient(s, sess) }
 	return s
@@ -91,6 +99,7 @@ func (s *Server) open(sess *session) bool {
 	if s.draining {
 		s.mu.Unlock()
 		sess.cancel()
+		s.places.leave(sess.place)
 		return false
 	}
 	s.tasks.Add(1)
@@ -118,6 +127,7 @@ func (s *Server) open(sess *session) bool {
 // answer. Its share of tasks is given back by forget.
 func (s *Server) remove(sess *session, transport string, owed bool) {
 	s.metrics.closed(transport)
+	s.places.leave(sess.place)
 	drop := func() {
 		s.mu.Lock()
 		delete(s.sessions, sess.id)

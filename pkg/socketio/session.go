@@ -13,6 +13,9 @@ type layer interface {
 	// message is called for each message in order, with inbound held. It may keep data. A reason
 	// that is not empty ends the session.
 	message(data []byte, binary bool) (reason string)
+	// cut is called once, as soon as the end is decided, though a message may still be handled then. The
+	// session's mu is held.
+	cut()
 	// ended is called once, with inbound held, after the last message.
 	ended(reason string)
 }
@@ -33,11 +36,13 @@ type session struct {
 	srv     *Server
 	id      string
 	remote  string
-	header  http.Header
-	query   string // raw, never logged
+	header  http.Header  // until it is packed; guarded by inbound
+	packed  packedHeader // guarded by inbound
+	query   string       // raw, never logged
 	ctx     context.Context
 	cancel  context.CancelFunc
 	overlay layer
+	place   *place // its share of its address's connections; nil: not counted
 
 	inbound sync.Mutex // held while a packet is handled; taken before mu
 
@@ -52,6 +57,7 @@ type session struct {
 	took     bool      // something was sent since busy last asked
 	spare    []frame   // the last batch's array, for reuse
 	writing  bool      // a goroutine writes to ws
+	replying bool      // what is sent next is likely to be the answer, and all of it, to what was read last
 	pinged   bool      // a pong is awaited
 	owed     bool      // the client closed by POST; the poll that it had on the way is answered once
 	due      time.Time // of the next ping, or of the pong
@@ -138,84 +144,12 @@ func (s *session) transportLocked() string {
 	return transportPolling
 }
 
-// send queues frames, all or none, and never blocks. False when the session takes no more.
-func (s *session) send(frames ...frame) bool {
-	s.mu.Lock()
-	if s.state != stateOpen {
-		s.mu.Unlock()
-		return false
-	}
-	cost := 0
-	for _, f := range frames {
-		cost += f.cost()
-	}
-	if s.queue.bytes+cost > s.srv.cfg.SendBuffer {
-		s.mu.Unlock()
-		s.srv.metrics.overflows.Inc()
-		s.abort(ReasonSlowClient)
-		return false
-	}
-	for _, f := range frames {
-		s.queue.push(f)
-	}
-	s.kick()
-	s.mu.Unlock()
-	return true
-}
-
-// kick gets what waits on its way. mu is held.
-func (s *session) kick() {
-	switch {
-	case s.ws == nil:
-		s.poll.wake()
-	case !s.writing:
-		s.writing = true
-		s.srv.tasks.Go(s.write)
-	}
-}
-
-// write empties the queue into the websocket and ends; there is at most one at a time.
-func (s *session) write() {
-	for {
-		s.mu.Lock()
-		if s.state == stateClosed || len(s.queue.frames) == 0 {
-			s.writing = false
-			finish := s.state == stateDraining
-			s.mu.Unlock()
-			if finish {
-				s.ws.finish()
-			}
-			return
-		}
-		batch := s.queue.take(s.spare)
-		s.spare = nil
-		s.mu.Unlock()
-
-		n, err := s.ws.write(batch)
-		s.srv.metrics.sent.Add(float64(n))
-
-		s.mu.Lock()
-		s.sent(batch)
-		if cap(batch) <= 64 {
-			s.spare = batch
-		}
-		s.mu.Unlock()
-		if err != nil {
-			s.abort(ReasonTransportError)
-		}
-	}
-}
-
-// sent notes that a batch has left. mu is held.
-func (s *session) sent(batch []frame) {
-	s.queue.release(batch)
-	s.took = true
-}
-
-// receive handles one Engine.IO packet; inbound is held. False when the session is over.
-func (s *session) receive(data []byte, binary bool) bool {
+// receive handles one Engine.IO packet; inbound is held. last says that nothing is known to come behind
+// it. False when the session is over.
+func (s *session) receive(data []byte, binary, last bool) bool {
 	s.mu.Lock()
 	open := s.state == stateOpen
+	s.replying = last
 	s.mu.Unlock()
 	if !open {
 		return false
@@ -317,6 +251,7 @@ func (s *session) leave(reason string) {
 	}
 	s.reason = reason
 	s.cancel()
+	s.overlay.cut()
 	s.srv.metrics.closes.add(reason)
 	s.srv.tasks.Go(func() {
 		s.inbound.Lock()

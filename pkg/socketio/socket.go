@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"sync/atomic"
-
-	libsocket "github.com/zishang520/socket.io/servers/socket/v3"
 )
 
 // ErrClosed is returned for what is sent to a socket that is gone.
@@ -19,7 +17,6 @@ type Socket struct {
 	user   any
 	ns     *namespace
 	client *client
-	lib    *libsocket.Socket
 	ctx    context.Context
 	cancel context.CancelFunc
 
@@ -88,7 +85,6 @@ func (s *Socket) finish() {
 	s.client.mu.Lock()
 	reason := s.reason
 	s.client.mu.Unlock()
-	s.client.conn.release(s.lib)
 	s.guard("Disconnected", func() { s.ns.handler.Disconnected(s, reason) })
 }
 

@@ -30,7 +30,7 @@ func (s *session) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 
 // probing leads c through the change-over and tells whether it is the session's transport now.
 func (s *session) probing(c *wsConn) bool {
-	_ = c.SetReadDeadline(time.Now().Add(s.srv.cfg.UpgradeTimeout))
+	_ = c.net.SetReadDeadline(time.Now().Add(s.srv.cfg.UpgradeTimeout))
 	if !c.expect("2probe") {
 		return s.unprobe(c)
 	}
@@ -48,7 +48,7 @@ func (s *session) probing(c *wsConn) bool {
 	if !c.expect("5") {
 		return s.unprobe(c)
 	}
-	_ = c.SetReadDeadline(time.Time{})
+	_ = c.net.SetReadDeadline(time.Time{})
 
 	s.inbound.Lock() // whatever a POST brought comes first
 	defer s.inbound.Unlock()
@@ -77,6 +77,6 @@ func (s *session) unprobe(c *wsConn) bool {
 
 // expect reads a message that can only be text.
 func (c *wsConn) expect(text string) bool {
-	data, binary, err := c.next()
+	data, binary, err := c.in.next()
 	return err == nil && !binary && string(data) == text
 }

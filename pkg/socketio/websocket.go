@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
 )
@@ -20,8 +19,10 @@ const (
 	opText   = byte(websocket.TextMessage)
 	opBinary = byte(websocket.BinaryMessage)
 
-	// readBuffer is what each connection keeps for reading; what is larger is read past it.
-	readBuffer = 1024
+	// readBuffer is what a connection borrows while it reads, and smallReadBuffer what one keeps that
+	// cannot borrow.
+	readBuffer      = 4096
+	smallReadBuffer = 1024
 	// writeChunk is up to how much small frames are gathered for one write.
 	writeChunk = 16 << 10
 	// parting is how long a connection that is cut for cause may take to hear why.
@@ -30,26 +31,28 @@ const (
 	maxControl = 1000
 )
 
-var errBadText = errors.New("text frame is not UTF-8")
-
-// wsConn is a websocket. Reading goes through gorilla, by one goroutine; data frames are written
-// whole and past it, so that gorilla's own control frames fall between them.
-// All methods but next work on nil, which is no websocket.
+// wsConn is a websocket. Gorilla has seen to its handshake and is gone. One goroutine reads; frames are
+// written whole, so that control frames fall between data frames, whoever writes them.
+// abort works on nil, which is no websocket.
 type wsConn struct {
-	*websocket.Conn
 	srv    *Server
 	sess   *session // set before reading starts
 	net    net.Conn
-	probed bool        // asked for the upgrade; guarded by its session's mu
-	parted atomic.Bool // a close frame has been sent
-	pings  int         // by the reader alone
+	in     *frameReader
+	probed bool         // asked for the upgrade; guarded by its session's mu
+	parted atomic.Bool  // a close frame has been sent
+	answer atomic.Int32 // the peer's close code, which is to be sent back
+
+	// By the reader alone:
+	pings   int  // since the last pong of Engine.IO
+	handled int  // messages since then
+	moved   bool // reading has moved to a fresh goroutine, at least once
 }
 
 // upgrader answers a websocket handshake. Origins are checked before.
 func newUpgrader() *websocket.Upgrader {
 	return &websocket.Upgrader{
-		ReadBufferSize:  readBuffer,
-		WriteBufferPool: new(sync.Pool), // never used: only control frames go through gorilla
+		WriteBufferPool: new(sync.Pool), // never used, like all that gorilla would read and write with
 		CheckOrigin:     func(*http.Request) bool { return true },
 		Error: func(w http.ResponseWriter, _ *http.Request, _ int, _ error) {
 			refuse(w, http.StatusBadRequest, codeBadRequest)
@@ -63,96 +66,74 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (*wsConn, bool) 
 	if err != nil {
 		return nil, false
 	}
-	conn.SetReadLimit(int64(s.cfg.MaxPayload))
-	c := &wsConn{Conn: conn, srv: s, net: conn.NetConn()}
-	conn.SetPingHandler(func(data string) error {
-		if c.pings++; c.pings > maxControl {
-			return errProtocol
-		}
-		c.sess.pong(c, data)
-		return nil
-	})
+	c := &wsConn{srv: s, net: conn.NetConn()}
+	c.in = newFrameReader(c.net, &s.buffers, s.cfg.MaxPayload, c.pinged)
 	return c, true
-}
-
-// next reads one message into memory of its own.
-func (c *wsConn) next() (data []byte, binary bool, err error) {
-	kind, r, err := c.NextReader()
-	if err != nil {
-		return nil, false, err
-	}
-	scratch := c.srv.scratch.Get().(*[]byte)
-	defer c.srv.scratch.Put(scratch)
-	buf := (*scratch)[:0]
-	for {
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
-		}
-		n, err := r.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, false, err
-		}
-	}
-	*scratch = buf
-	if kind == websocket.TextMessage && !utf8.Valid(buf) {
-		return nil, false, errBadText
-	}
-	return append(make([]byte, 0, len(buf)), buf...), kind == websocket.BinaryMessage, nil
 }
 
 // write sends frames in as few writes as it can and tells how many bytes went out.
 func (c *wsConn) write(batch []frame) (sent int, err error) {
-	if err := c.net.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout)); err != nil {
-		return 0, err
-	}
 	if len(batch) == 1 {
-		return c.net.Write(batch[0].buf)
+		return c.put(batch[0].buf)
 	}
 	scratch := c.srv.chunks.Get().(*[]byte)
 	defer c.srv.chunks.Put(scratch)
 	chunk := (*scratch)[:0]
-	flush := func() error {
-		n, err := c.net.Write(chunk)
-		sent += n
+	for i, f := range batch {
+		if len(f.buf) <= writeChunk {
+			chunk = append(chunk, f.buf...)
+			if next := i + 1; next < len(batch) && len(chunk)+len(batch[next].buf) <= writeChunk {
+				continue
+			}
+			f.buf = chunk
+		}
+		n, err := c.put(f.buf)
+		if sent += n; err != nil {
+			return sent, err
+		}
 		chunk = chunk[:0]
-		if err == nil {
-			err = c.net.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout))
-		}
-		return err
 	}
-	for _, f := range batch {
-		if len(chunk)+len(f.buf) > writeChunk && len(chunk) > 0 {
-			if err := flush(); err != nil {
-				return sent, err
-			}
-		}
-		if len(f.buf) > writeChunk {
-			n, err := c.net.Write(f.buf)
-			sent += n
-			if err != nil {
-				return sent, err
-			}
-			continue
-		}
-		chunk = append(chunk, f.buf...)
+	return sent, nil
+}
+
+// put writes all of buf. Most of the time the socket takes it as it is; only a write that has to wait
+// needs a deadline.
+func (c *wsConn) put(buf []byte) (sent int, err error) {
+	if sent, err = c.push(buf); err != nil || sent == len(buf) {
+		return sent, err
 	}
-	if len(chunk) == 0 {
-		return sent, nil
+	if err := c.net.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout)); err != nil {
+		return sent, err
 	}
-	return sent, flush()
+	n, err := c.net.Write(buf[sent:])
+	if err == nil {
+		err = c.net.SetWriteDeadline(time.Time{})
+	}
+	return sent + n, err
+}
+
+// push writes as much of buf as can be written without waiting, if only nothing.
+func (c *wsConn) push(buf []byte) (sent int, err error) {
+	if c.in.raw == nil {
+		return 0, nil
+	}
+	return writeRaw(c.in.raw, c.srv.writes, buf)
 }
 
 // finish closes the websocket in good order: the peer gets all that was written, and a close frame.
 // The reader goes on until the peer has closed too.
 func (c *wsConn) finish() {
-	c.parted.Store(true)
-	_ = c.WriteControl(websocket.CloseMessage,
-		websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(c.srv.cfg.WriteTimeout))
+	c.part(websocket.CloseNormalClosure, c.srv.cfg.WriteTimeout)
 	c.shut()
+}
+
+// part sends a close frame, if none has been.
+func (c *wsConn) part(code int, within time.Duration) {
+	if c.parted.Swap(true) {
+		return
+	}
+	_ = c.net.SetWriteDeadline(time.Now().Add(within))
+	_, _ = c.net.Write(framed(websocket.CloseMessage, websocket.FormatCloseMessage(code, "")).buf)
 }
 
 // shut ends the sending side only: a close with unread input would take back what was sent.
@@ -162,16 +143,16 @@ func (c *wsConn) shut() {
 	}
 }
 
-// abort closes the websocket now. A peer that did wrong is told so.
+// abort closes the websocket now. A peer that did wrong is told so, and one that closed is answered.
 func (c *wsConn) abort(reason string) {
 	if c == nil {
 		return
 	}
-	defer func() { _ = c.Close() }()
+	defer func() { _ = c.net.Close() }()
 	if c.parted.Load() {
 		return
 	}
-	var code int
+	code := int(c.answer.Load())
 	switch reason {
 	case ReasonTooLarge:
 		code = websocket.CloseMessageTooBig
@@ -183,11 +164,12 @@ func (c *wsConn) abort(reason string) {
 		code = websocket.ClosePolicyViolation
 	case ReasonShutdown:
 		code = websocket.CloseGoingAway
-	default:
+	}
+	if code == 0 {
 		return
 	}
 	until := time.Now().Add(parting)
-	_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), until)
+	c.part(code, parting)
 	c.shut()
 	_ = c.net.SetReadDeadline(until)
 	_, _ = io.CopyN(io.Discard, c.net, 1<<20)
@@ -196,29 +178,36 @@ func (c *wsConn) abort(reason string) {
 // reasonUpgrade closes a websocket that does not become a session's.
 const reasonUpgrade = "upgrade refused"
 
-// readError is why a session ends whose websocket cannot be read any more.
-func readError(err error) string {
+// failed is why a session ends whose websocket cannot be read any more. A peer that has closed is
+// answered by abort, which may wait.
+func (c *wsConn) failed(err error) (reason string) {
+	var closed *peerClosed
 	switch {
+	case errors.As(err, &closed):
+		c.answer.Store(int32(closed.code))
+		switch closed.code {
+		case websocket.CloseNormalClosure, websocket.CloseGoingAway, websocket.CloseNoStatusReceived:
+			return ReasonTransportClose
+		}
 	case errors.Is(err, errBadText):
 		return ReasonBadText
-	case errors.Is(err, websocket.ErrReadLimit):
+	case errors.Is(err, errTooLarge):
 		return ReasonTooLarge
 	case errors.Is(err, errProtocol):
 		return ReasonParseError
-	case websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway,
-		websocket.CloseNoStatusReceived):
-		return ReasonTransportClose
 	}
 	return ReasonTransportError
 }
 
 // serveWebSocket opens a session on a websocket.
-func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
+func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, at *place) {
 	c, ok := s.accept(w, r)
 	if !ok {
+		s.places.leave(at)
 		return
 	}
 	sess := newSession(s, r)
+	sess.place = at
 	sess.ws, c.sess = c, sess
 	if !s.open(sess) {
 		c.abort(ReasonShutdown)
@@ -228,38 +217,70 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	s.tasks.Go(func() { sess.read(c) })
 }
 
-// pong answers a ping in its turn: gorilla would do it past the queue, and change the deadline of a
-// write that is going on.
-func (s *session) pong(c *wsConn, data string) {
-	s.mu.Lock()
-	mine := s.ws == c
-	s.mu.Unlock()
+// pinged answers a ping in its turn, behind what waits, once the session is on this websocket.
+func (c *wsConn) pinged(data []byte) error {
+	if c.pings++; c.pings > maxControl {
+		return malformed("pings without end")
+	}
+	c.sess.mu.Lock()
+	mine := c.sess.ws == c
+	c.sess.mu.Unlock()
 	if mine {
-		s.send(framed(websocket.PongMessage, []byte(data)))
+		c.sess.send(framed(websocket.PongMessage, data))
+	}
+	return nil
+}
+
+// read handles what comes from the websocket, until it ends. It goes on on a fresh goroutine after
+// CONNECT, and again with a heartbeat if anything was handled since the last: what handlers need of a
+// stack is given back rather than kept for as long as the connection is idle.
+func (s *session) read(c *wsConn) {
+	for {
+		if err := c.in.wait(); err != nil {
+			s.abort(c.failed(err))
+			return
+		}
+		ok, move := s.readMessage(c)
+		switch {
+		case !ok:
+			return
+		case move:
+			s.srv.tasks.Go(func() { s.read(c) })
+			return
+		}
 	}
 }
 
-// read handles what comes from the websocket, until it ends.
-func (s *session) read(c *wsConn) {
-	for {
-		data, binary, err := c.next()
-		if err != nil {
-			s.abort(readError(err))
-			return
-		}
-		s.inbound.Lock()
-		ok := s.receive(data, binary)
-		s.inbound.Unlock()
-		if !ok {
-			break
-		}
-		if len(data) == 1 && data[0] == enginePong {
-			c.pings = 0
-		}
+// readMessage handles one message. It tells whether reading goes on, and whether elsewhere.
+func (s *session) readMessage(c *wsConn) (ok, move bool) {
+	data, binary, err := c.in.next()
+	if err != nil {
+		s.abort(c.failed(err))
+		return false, false
 	}
-	// What is still sent here is not read as anything, until the peer or the session closes.
+	s.inbound.Lock()
+	ok = s.receive(data, binary, !c.in.more())
+	s.inbound.Unlock()
+	if !ok {
+		s.readOut(c)
+		return false, false
+	}
+	c.handled++
+	first := c.handled == 1 && !c.moved
+	if pong := len(data) == 1 && data[0] == enginePong; pong || first {
+		move = first || c.handled > 1
+		c.pings, c.handled = 0, 0
+		c.moved = true
+	}
+	return true, move
+}
+
+// readOut reads what is still sent to a session that is over, as nothing, until the peer or the
+// session closes.
+func (s *session) readOut(c *wsConn) {
 	for {
-		if _, _, err := c.NextReader(); err != nil {
+		if _, _, err := c.in.next(); err != nil {
+			_ = c.failed(err)
 			s.abort(ReasonTransportClose)
 			return
 		}

@@ -81,6 +81,8 @@ func judge[T any](ctx context.Context, d *Deliver, k kind[T], r kafka.Record) (v
 		return value, refused, err
 	case string(r.Key) != k.key(value).String():
 		return value, &refusal{"key", errors.New("the record's key is not its conversation's id")}, nil
+	case d.PartitionOf != nil && d.PartitionOf(r.Topic, r.Key) != r.Partition:
+		return value, &refusal{"partition", errors.New("the record is not in its key's partition, and so not in its conversation's order")}, nil
 	}
 	if err := k.check(value); err != nil {
 		return value, &refusal{"invalid", err}, nil

@@ -62,6 +62,9 @@ type Config struct {
 	Logger      *slog.Logger          // nil: nothing is logged
 	Registerer  prometheus.Registerer // nil: metrics are counted and not exported
 	Clock       func() time.Time      // time.Now
+	// PartitionOf says in which partition a key's records belong. One that somebody put into another has a
+	// position that cannot be compared with its conversation's others, and is refused. Nil: not checked.
+	PartitionOf func(topic string, key []byte) int32
 
 	// MembersMaxAge is how old the members may be to whom a message is told: 4 s, which leaves a second
 	// of the five in which a change of members must take effect everywhere.

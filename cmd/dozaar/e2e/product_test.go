@@ -19,9 +19,10 @@ import (
 // secret signs the suites' tokens. It is honoured by --dev too.
 const secret = "the end-to-end suites sign with this one"
 
-// product is one `dozaar all --dev`, with ports and data of its own.
+// product is one `dozaar all`, with ports and data of its own.
 type product struct {
 	t      *testing.T
+	args   []string
 	env    []string
 	listen string
 	admin  string
@@ -33,7 +34,13 @@ type product struct {
 // start runs the binary that `make build` left and waits until it is ready. extra adds to its environment.
 func start(t *testing.T, extra ...string) *product {
 	t.Helper()
-	p := &product{t: t, listen: freeAddress(t), admin: freeAddress(t)}
+	return startAs(t, []string{"all", "--dev"}, extra...)
+}
+
+// startAs is start for a command of one's own.
+func startAs(t *testing.T, args []string, extra ...string) *product {
+	t.Helper()
+	p := &product{t: t, args: args, listen: freeAddress(t), admin: freeAddress(t)}
 	p.env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
 		"DOZAAR_LISTEN=" + p.listen, "DOZAAR_ADMIN_LISTEN=" + p.admin,
@@ -60,7 +67,7 @@ func (p *product) run() {
 	if _, err := os.Stat(binary); err != nil {
 		p.t.Fatal("bin/dozaar is missing: run `make build` first")
 	}
-	p.cmd = exec.Command(binary, "all", "--dev")
+	p.cmd = exec.Command(binary, p.args...)
 	p.cmd.Env = p.env
 	p.out = &safeBuffer{}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out

@@ -1,0 +1,232 @@
+package e2e
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// patience bounds every wait of a test; none waits so long unless something is broken.
+const patience = 20 * time.Second
+
+type object = map[string]any
+
+// person is somebody with a token.
+type person struct{ ID, Username string }
+
+func newPerson(name string) person {
+	var b [16]byte
+	_, _ = rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return person{fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), name}
+}
+
+// token signs as a marketplace would.
+func (p person) token(scope string) string {
+	claims := object{"sub": p.ID, "username": p.Username, "exp": time.Now().Add(time.Hour).Unix()}
+	if scope != "" {
+		claims["scope"] = scope
+	}
+	body, err := json.Marshal(claims)
+	if err != nil {
+		panic(err)
+	}
+	text := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + base64.RawURLEncoding.EncodeToString(body)
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(text))
+	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// connectPacket joins the namespace.
+func (p person) connectPacket() string { return `40/chat,{"token":"` + p.token("") + `"}` }
+
+// conversation makes one of these people.
+func (p *product) conversation(people ...person) string {
+	p.t.Helper()
+	var members []object
+	for _, m := range people {
+		members = append(members, object{"userId": m.ID, "username": m.Username})
+	}
+	body, err := json.Marshal(object{"members": members})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req, err := http.NewRequest(http.MethodPost, "http://"+p.listen+"/v1/conversations", strings.NewReader(string(body)))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+newPerson("marketplace").token("service"))
+	status, answer := send(p.t, req)
+	var made struct{ ID string }
+	if err := json.Unmarshal([]byte(answer), &made); status != http.StatusCreated || err != nil {
+		p.t.Fatalf("make a conversation: %d %s", status, answer)
+	}
+	return made.ID
+}
+
+// send makes a request on a connection of its own.
+func send(t testing.TB, req *http.Request) (status int, body string) {
+	t.Helper()
+	req.Close = true
+	client := http.Client{Timeout: patience}
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatalf("%s %s: %v", req.Method, req.URL.Path, err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(answer)
+}
+
+// get is send for a GET.
+func get(t testing.TB, url string) string {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, body := send(t, req)
+	if status != http.StatusOK {
+		t.Fatalf("GET %s: %d %.200s", url, status, body)
+	}
+	return body
+}
+
+// peer is a client over websocket that speaks in packets.
+type peer struct {
+	t    testing.TB
+	conn *websocket.Conn
+	acks int
+	log  []string // the events it got
+}
+
+const websocketQuery = "/socket.io/?EIO=4&transport=websocket"
+
+func (p *product) dialAs(header http.Header) (*peer, *http.Response, error) {
+	d := websocket.Dialer{HandshakeTimeout: patience}
+	conn, res, err := d.Dial("ws://"+p.listen+websocketQuery, header)
+	if err != nil {
+		return nil, res, err
+	}
+	c := &peer{t: p.t, conn: conn}
+	c.expect("0{")
+	return c, res, nil
+}
+
+// dial opens a connection that belongs to no namespace yet.
+func (p *product) dial() *peer {
+	p.t.Helper()
+	c, _, err := p.dialAs(nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return c
+}
+
+// connect opens a socket of somebody.
+func (p *product) connect(who person) *peer {
+	p.t.Helper()
+	c := p.dial()
+	c.send(who.connectPacket())
+	c.expect("40/chat,")
+	return c
+}
+
+func (c *peer) close() { _ = c.conn.Close() }
+
+func (c *peer) send(packets ...string) {
+	for _, packet := range packets {
+		// A failed write shows as a failed read.
+		_ = c.conn.WriteMessage(websocket.TextMessage, []byte(packet))
+	}
+}
+
+// next returns the next packet that is no ping.
+func (c *peer) next() (string, error) {
+	for {
+		_ = c.conn.SetReadDeadline(time.Now().Add(patience))
+		_, data, err := c.conn.ReadMessage()
+		if err != nil {
+			return "", err
+		}
+		packet := string(data)
+		if packet == "2" {
+			c.send("3")
+			continue
+		}
+		if strings.HasPrefix(packet, "42") {
+			c.log = append(c.log, packet)
+		}
+		return packet, nil
+	}
+}
+
+// until reads up to a packet that begins so, and returns what follows.
+func (c *peer) until(prefix string) string {
+	c.t.Helper()
+	for {
+		packet, err := c.next()
+		if err != nil {
+			c.t.Fatalf("waiting for %q: %v", prefix, err)
+		}
+		if rest, ok := strings.CutPrefix(packet, prefix); ok {
+			return rest
+		}
+	}
+}
+
+func (c *peer) expect(prefix string) {
+	c.t.Helper()
+	packet, err := c.next()
+	if err != nil || !strings.HasPrefix(packet, prefix) {
+		c.t.Fatalf("got %.200q, %v, want %q", packet, err, prefix)
+	}
+}
+
+// ask emits with acknowledgement; payload is JSON, so that it may be wrong.
+func (c *peer) ask(event, payload string) (answer struct {
+	OK          bool
+	Code, Field string
+	MessageID   string
+}) {
+	c.t.Helper()
+	c.acks++
+	c.send(fmt.Sprintf(`42/chat,%d[%q,%s]`, c.acks, event, payload))
+	reply := c.until(fmt.Sprintf("43/chat,%d[", c.acks))
+	if err := json.Unmarshal([]byte(strings.TrimSuffix(reply, "]")), &answer); err != nil {
+		c.t.Fatalf("%s: %s: %v", event, reply, err)
+	}
+	return answer
+}
+
+// end reads to the end and returns the close code: 0 for none, 1006 where the connection just broke.
+func (c *peer) end() int {
+	c.t.Helper()
+	for {
+		if _, err := c.next(); err != nil {
+			var closed *websocket.CloseError
+			if errors.As(err, &closed) {
+				return closed.Code
+			}
+			var timeout interface{ Timeout() bool }
+			if errors.As(err, &timeout) && timeout.Timeout() {
+				c.t.Fatalf("not closed within %v", patience)
+			}
+			return websocket.CloseAbnormalClosure
+		}
+	}
+}

@@ -1,0 +1,255 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/relay"
+)
+
+// awayLeases fail while they are away.
+type awayLeases struct {
+	*world
+	mu    sync.Mutex
+	away  bool
+	slow  time.Duration
+	users map[chat.ID]bool
+}
+
+func (l *awayLeases) Connect(ctx context.Context, user chat.ID) (*chat.PresenceChange, error) {
+	return nil, l.put(ctx, user, true)
+}
+
+func (l *awayLeases) Disconnect(ctx context.Context, user chat.ID) error {
+	return l.put(ctx, user, false)
+}
+
+func (l *awayLeases) put(_ context.Context, user chat.ID, held bool) error {
+	time.Sleep(l.slow)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.away {
+		return chat.ErrUnavailable
+	}
+	l.users[user] = held
+	return nil
+}
+
+// Users come and go all the while Redis is away; once it is back, each has a lease who is there, and stopping is quick.
+func TestLeasesAreCaughtUpWithAfterRedisWasAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		leases := &awayLeases{world: w, away: true, slow: 20 * time.Millisecond, users: map[chat.ID]bool{}}
+		w.Leases = leases
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- w.Run(ctx) }()
+		var there []*session
+		for i := range 100 {
+			s, _ := w.connect(newUser(fmt.Sprint("user ", i)))
+			if i%3 == 0 {
+				w.disconnected(s)
+			} else {
+				there = append(there, s)
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		leases.mu.Lock()
+		leases.away = false
+		leases.mu.Unlock()
+		time.Sleep(5 * time.Second)
+		leases.mu.Lock()
+		for _, s := range there {
+			if !leases.users[s.user.ID] {
+				t.Errorf("%s is there and has no lease", s.user.Username)
+			}
+		}
+		leases.mu.Unlock()
+		for _, s := range there {
+			w.disconnected(s)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		for _, s := range there {
+			if leases.users[s.user.ID] {
+				t.Errorf("%s left and kept the lease", s.user.Username)
+			}
+		}
+	})
+}
+
+// slowRelay takes its time, and longer for the first words than for later ones.
+type slowRelay struct {
+	mu   sync.Mutex
+	n    int
+	told []bool
+}
+
+func (r *slowRelay) Send(_ context.Context, envelopes []relay.Addressed) error {
+	r.mu.Lock()
+	r.n++
+	pause := max(0, 10-time.Duration(r.n)) * time.Millisecond
+	r.mu.Unlock()
+	time.Sleep(pause)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range envelopes {
+		r.told = append(r.told, e.Envelope.Typing.Typing)
+	}
+	return nil
+}
+
+func TestTypingIsToldInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := &slowRelay{}
+		w.Relay = r
+		bea := newUser("Bea")
+		room := w.conversation(bea)
+		s, _ := w.join(bea, room)
+		var want []bool
+		for range 5 {
+			w.must(s, "typing:start", obj{"conversationId": room})
+			w.must(s, "typing:stop", obj{"conversationId": room})
+			want = append(want, true, false)
+		}
+		time.Sleep(time.Second)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if fmt.Sprint(r.told) != fmt.Sprint(want) {
+			t.Errorf("told %v", r.told)
+		}
+		w.disconnected(s)
+	})
+}
+
+func TestOneDeviceStopsTypingWhileAnotherGoesOn(t *testing.T) {
+	w := newWorld(t)
+	r := &slowRelay{}
+	w.Relay = r
+	bea := newUser("Bea")
+	room := w.conversation(bea)
+	phone, _ := w.join(bea, room)
+	laptop, _ := w.join(bea, room)
+	w.must(phone, "typing:start", obj{"conversationId": room})
+	w.must(laptop, "typing:start", obj{"conversationId": room})
+	w.disconnected(phone)
+	w.must(laptop, "typing:stop", obj{"conversationId": room})
+	eventually(t, "both starts and one stop", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return len(r.told) >= 3
+	})
+	r.mu.Lock()
+	if last := r.told[len(r.told)-1]; last || len(r.told) != 3 {
+		t.Errorf("told %v", r.told)
+	}
+	r.mu.Unlock()
+	w.disconnected(laptop)
+	w.endBase()
+	w.stop()
+}
+
+func TestJoiningAgainShowsNothingTwice(t *testing.T) {
+	w := newWorld(t).start()
+	bea := newUser("Bea")
+	room := w.conversation(bea)
+	for range 3 {
+		w.put(room, bea, "before")
+	}
+	s, c := w.connect(bea)
+	w.must(s, "join:conversation", obj{"conversationId": room, "afterSeq": 1})
+	w.relay(w.put(room, bea, "live"))
+	w.must(s, "join:conversation", obj{"conversationId": room, "afterSeq": 2}) // it has had 3 and 4 since
+	w.must(s, "join:conversation", obj{"conversationId": room})
+	w.relay(w.put(room, bea, "live"))
+	if got := fmt.Sprint(c.seqs()); got != "[2 3 4 5]" {
+		t.Errorf("shown %s", got)
+	}
+	w.must(s, "join:conversation", obj{"conversationId": room, "afterSeq": 0}) // what it never had
+	if got := fmt.Sprint(c.seqs()); got != "[2 3 4 5 1 2 3 4 5]" {
+		t.Errorf("asked for all, shown %s", got)
+	}
+}
+
+// awayStore is a store that cannot be reached.
+type awayStore struct {
+	Store
+	away bool
+}
+
+func (s *awayStore) Conversation(ctx context.Context, id chat.ID) (chat.Conversation, error) {
+	if s.away {
+		return chat.Conversation{}, fmt.Errorf("%w: away", chat.ErrUnavailable)
+	}
+	return s.Store.Conversation(ctx, id)
+}
+
+func (s *awayStore) StoredByID(ctx context.Context, ids []chat.ID) (map[chat.ID]chat.StoredID, error) {
+	if s.away {
+		return nil, fmt.Errorf("%w: away", chat.ErrUnavailable)
+	}
+	return s.Store.StoredByID(ctx, ids)
+}
+
+func TestSendsGoOnWhileTheStoreIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		store := &awayStore{Store: w.store}
+		w.Gateway.Store = store
+		bea := newUser("Bea")
+		room := w.conversation(bea)
+		s, _ := w.join(bea, room)
+		store.away = true
+		time.Sleep(time.Minute)
+		w.must(s, "send:message", obj{"conversationId": room, "message": "x", "clientMessageId": "11111111-1111-4111-8111-111111111111"})
+		if len(w.published) != 1 {
+			t.Errorf("%d published", len(w.published))
+		}
+		if ack := w.do(s, "mark:read", obj{"messageId": chat.NewID()}); ack["code"] != "unavailable" {
+			t.Errorf("mark:read: %v", ack)
+		}
+		w.disconnected(s)
+	})
+}
+
+func TestWhoWasRemovedWhileJoiningStaysOut(t *testing.T) {
+	w := newWorld(t).start()
+	bea, sam := newUser("Bea"), newUser("Sam")
+	room := w.conversation(bea, sam)
+	w.join(bea, room)
+	s, _ := w.connect(sam)
+	if _, err := w.store.RemoveMember(t.Context(), room, sam.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.need(w.rooms.get(room), 0, true)
+	eventually(t, "the room has read its members again", func() bool {
+		r := w.rooms.get(room)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return !r.members[sam.ID]
+	})
+	// The join read the members before the removal and attaches after it.
+	if _, err := w.openRoom(t.Context(), room, s); err == nil || !strings.Contains(err.Error(), "not yours") {
+		t.Errorf("attached: %v", err)
+	}
+}
+
+func TestAClientIDFromTheFutureIsRefused(t *testing.T) {
+	w := newWorld(t).start()
+	bea := newUser("Bea")
+	room := w.conversation(bea)
+	s, _ := w.join(bea, room)
+	ack := w.do(s, "send:message", obj{"conversationId": room, "message": "x", "clientMessageId": "0fffffff-ffff-7000-8000-000000000000"})
+	if ack["code"] != "invalid" || ack["field"] != "clientMessageId" {
+		t.Errorf("acknowledged %v", ack)
+	}
+}

@@ -1,0 +1,60 @@
+package socketio
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+
+	"golang.org/x/time/rate"
+)
+
+// Rate is a token bucket: so many a second in the long run, so many at once. Its zero value is no limit.
+type Rate struct {
+	PerSecond float64
+	Burst     int
+}
+
+func (r Rate) limiter() *rate.Limiter {
+	if r.PerSecond <= 0 {
+		return rate.NewLimiter(rate.Inf, 0)
+	}
+	return rate.NewLimiter(rate.Limit(r.PerSecond), max(r.Burst, 1))
+}
+
+// comeBack spreads those who were turned away over so many seconds.
+const comeBack = 5
+
+// serveHandshake opens a session, as far as the limits go. A refusal costs the client that one request:
+// nothing is remembered of it.
+func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, wantsWebSocket bool) {
+	var at *place
+	if s.places != nil {
+		var ok bool
+		if at, ok = s.places.take(clientAddress(r, s.cfg.TrustedProxies)); !ok {
+			s.turnAway(w, http.StatusTooManyRequests, codeCrowded, "address")
+			return
+		}
+	}
+	if s.unjoined.Load() >= int64(s.cfg.MaxUnjoined) {
+		s.places.leave(at)
+		s.turnAway(w, http.StatusServiceUnavailable, codeBusy, "unjoined")
+		return
+	}
+	// Asked last: those who are refused for their address take nobody else's turn.
+	if !s.handshakes.Allow() {
+		s.places.leave(at)
+		s.turnAway(w, http.StatusServiceUnavailable, codeBusy, "handshake rate")
+		return
+	}
+	if wantsWebSocket {
+		s.serveWebSocket(w, r, at)
+		return
+	}
+	s.servePollingHandshake(w, r, at)
+}
+
+// turnAway refuses a request that would do later, and says when.
+func (s *Server) turnAway(w http.ResponseWriter, status int, code errorCode, why string) {
+	w.Header().Set("Retry-After", strconv.Itoa(1+rand.N(comeBack)))
+	s.refuse(w, status, code, why)
+}

@@ -1,0 +1,68 @@
+package socketio
+
+import (
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A client that forgets the namespace is told so, and leaves nothing behind: the library would serve
+// "/" by itself, to anybody.
+func TestANamespaceThatNobodyServes(t *testing.T) {
+	for _, name := range []string{"", "/other,"} {
+		overBoth(t, func(t *testing.T, open func(*rig) peer) {
+			r := newRig(t, Config{ConnectTimeout: 200 * time.Millisecond}, one(&script{}))
+			before := runtime.NumGoroutine()
+			for range 20 {
+				p := open(r)
+				p.send("40" + name)
+				if got, _ := p.next(); !strings.Contains(got, "Invalid namespace") {
+					t.Errorf("40%s is answered %q", name, got)
+				}
+				p.close()
+			}
+			eventually(t, "all connections and goroutines are gone", func() bool {
+				return r.server.Stats().Connections() == 0 && r.server.unjoined.Load() == 0 && runtime.NumGoroutine() <= before+5
+			})
+		})
+	}
+}
+
+func TestConnectionsThatSayNothingAreBounded(t *testing.T) {
+	r := newRig(t, Config{MaxUnjoined: 5, ConnectTimeout: 300 * time.Millisecond}, one(&script{}))
+	p := r.polling()
+	join(t, p) // counts no more
+	for i := range 8 {
+		want := http.StatusOK
+		if i >= 5 {
+			want = http.StatusServiceUnavailable
+		}
+		if status, body := r.request("GET", "transport=polling", ""); status != want {
+			t.Errorf("connection %d: %d %s", i+1, status, body)
+		}
+	}
+	eventually(t, "there is room again", func() bool { return r.server.unjoined.Load() == 0 })
+	join(t, r.polling())
+}
+
+func TestJoiningAndLeavingForEver(t *testing.T) {
+	r := newRig(t, Config{}, one(&script{}))
+	p := r.websocket()
+	defer p.close()
+	for range maxTries + 1 {
+		p.send("40/chat,")
+		p.send("41/chat,")
+	}
+	joined := 0
+	for {
+		if _, err := p.next(); err != nil {
+			break
+		}
+		joined++
+	}
+	if joined == 0 || joined > maxTries { // what waits to be sent goes with the connection
+		t.Errorf("joined %d times, at most %d are allowed", joined, maxTries)
+	}
+}
