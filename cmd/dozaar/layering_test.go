@@ -20,9 +20,9 @@ var layers = [][]string{
 		"schemas/registry", "pkg/auth", "pkg/embedded", "pkg/kafka", "pkg/observe", "pkg/presence",
 		"pkg/redis/redistest", "pkg/relay", "pkg/store", "pkg/store/storetest", "pkg/web",
 	},
-	{"pkg/store/sqlite"},                   // one of the stores
-	{"pkg/gateway", "pkg/api", "streams/"}, // roles
-	{"cmd/", "loadtest/sockets"},           // loadtest/sockets measures pkg/socketio; the rest of loadtest knows the product as a client
+	{"pkg/store/cassandra", "pkg/store/sqlite"}, // the stores
+	{"pkg/gateway", "pkg/api", "streams/"},      // roles
+	{"cmd/", "loadtest/sockets"},                // loadtest/sockets measures pkg/socketio; the rest of loadtest knows the product as a client
 }
 
 func layerOf(pkg string) int {
