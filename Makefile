@@ -37,6 +37,20 @@ test-fast: need-go ## the Go tests without -race and without a browser
 model: need-go ## tens of thousands of random histories of the numbering rules
 	go test -run Model -timeout 30m ./streams/deliver -rapid.checks=20000
 
+.PHONY: engines engines-down
+engines: ## real Kafka, Cassandra and Redis without Docker (needs Java 17, Maven, redis-server); then `source .engines/env`
+	deploy/engines/engines.sh up
+engines-down: ## ends what `make engines` started
+	deploy/engines/engines.sh down
+
+.PHONY: test-store
+test-store: need-go ## the Cassandra store's tests, against the Cassandra of `make engines`
+	. .engines/env && DOZAAR_TEST_CASSANDRA=$$DOZAAR_CASSANDRA_HOSTS go test -count=1 -timeout 10m ./pkg/store/cassandra
+
+.PHONY: bench-sockets
+bench-sockets: need-go need-node ## pkg/socketio beside the bare library, Node's socket.io and a bare websocket; writes docs/benchmarks/sockets.md
+	go run ./loadtest/sockets
+
 .PHONY: conformance
 conformance: need-go ## the published Engine.IO and Socket.IO suites: SUITES=folder with checkouts of both, `npm ci` done in their test-suite folders
 	@test -n "$(SUITES)" || { echo "SUITES must name a folder with checkouts of socketio/engine.io-protocol and socketio/socket.io-protocol"; exit 1; }

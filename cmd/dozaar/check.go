@@ -111,8 +111,12 @@ func (c KafkaConfig) check(p *problems) {
 }
 
 func (c CassandraConfig) check(p *problems) {
-	if len(c.CassandraHosts) > 0 {
-		p.add("cassandra-hosts", "this version cannot use Cassandra: it keeps everything in SQLite in the data folder; leave it unset")
+	for _, host := range c.CassandraHosts {
+		if _, _, err := net.SplitHostPort(host); err == nil {
+			dialable(p, "cassandra-hosts", []string{host})
+		} else if host == "" || strings.ContainsAny(host, " /") {
+			p.add("cassandra-hosts", "%q is no host; write HOST or HOST:PORT", host)
+		}
 	}
 }
 

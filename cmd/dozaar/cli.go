@@ -30,7 +30,7 @@ type cli struct {
 	HelpCmd helpCmd    `cmd:"" name:"help" help:"Show help for a command."`
 }
 
-const description = `Real-time chat for marketplaces: Socket.IO at the front; Kafka, Redis and a store behind, embedded unless told otherwise.
+const description = `Real-time chat for marketplaces: Socket.IO at the front; Kafka, Cassandra and Redis behind, or embedded engines in their place.
 
 Start with: dozaar all --dev
 

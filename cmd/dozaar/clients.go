@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/kafka"
 	"github.com/dozaar/dozaar/pkg/redis"
-	"github.com/dozaar/dozaar/pkg/store/sqlite"
 	"github.com/dozaar/dozaar/schemas"
 	"github.com/dozaar/dozaar/schemas/registry"
 )
@@ -21,7 +18,7 @@ type clients struct {
 	group    string // of deliver
 	codec    *schemas.Codec
 	producer *kafka.Producer
-	store    *sqlite.Store
+	store    store
 	redis    redis.Client
 	epochs   map[string]int32 // log epoch by topic
 	// partitions is the number of partitions by topic.
@@ -83,21 +80,6 @@ func (p *process) connect(ctx context.Context, e engines) (c clients, err error)
 	p.life.OnStop("producer", c.producer.Close)
 	p.health.Add("kafka", c.producer.Ready)
 	return c, nil
-}
-
-// openStore opens the embedded store.
-func (p *process) openStore(ctx context.Context) (*sqlite.Store, error) {
-	dir := p.dataDir("store")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	return sqlite.Open(ctx, filepath.Join(dir, "dozaar.db"), p.log, p.metrics)
-}
-
-// topicIdentities is what the store remembers of topics.
-type topicIdentities interface {
-	TopicIdentity(ctx context.Context, topic string) (chat.TopicIdentity, bool, error)
-	PutTopicIdentity(ctx context.Context, identity chat.TopicIdentity) error
 }
 
 // matchTopics compares the topics with what the store remembers, and has it remember new ones. A

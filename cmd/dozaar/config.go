@@ -99,7 +99,7 @@ type KafkaConfig struct {
 
 // CassandraConfig is the store.
 type CassandraConfig struct {
-	CassandraHosts []string `placeholder:"HOST[:PORT]" help:"Not yet: this version keeps everything in SQLite in the data folder, and refuses to start with this."`
+	CassandraHosts []string `placeholder:"HOST[:PORT]" help:"Nodes to begin with; embedded SQLite if not given. The keyspace dozaar and its tables are made if missing."`
 }
 
 // RedisConfig is presence and relay.

@@ -16,9 +16,13 @@ type engines struct {
 	group    string // of deliver
 }
 
-// deliverGroup is the consumer group of the delivers that fill one store. The embedded store is this data
-// folder's alone, so is the group: two processes in one group would each store half of the messages.
+// deliverGroup is the consumer group of the delivers that fill one store. Cassandra is everybody's. The embedded
+// store is this data folder's alone, and so is its group: two processes in one group would each store half of
+// the messages.
 func (p *process) deliverGroup() (string, error) {
+	if len(p.cfg.Cassandra.CassandraHosts) > 0 {
+		return "dozaar-deliver", nil
+	}
 	id, err := dataID(p.cfg.Data.DataDir)
 	return "dozaar-deliver-" + id, err
 }

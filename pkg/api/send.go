@@ -2,15 +2,10 @@ package api
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/dozaar/dozaar/pkg/auth"
 	"github.com/dozaar/dozaar/pkg/chat"
 )
-
-// maxClientIDAhead is how far in the future a client message id of version 7 may be, for clocks that
-// differ. Whoever decides by an id's age that it cannot have been seen before relies on it.
-const maxClientIDAhead = 5 * time.Minute
 
 // sent is the answer to a message that Kafka has. A retry gets the same one as the first try.
 type sent struct {

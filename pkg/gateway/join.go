@@ -48,15 +48,14 @@ func (g *Gateway) join(ctx context.Context, s *session, payload json.RawMessage)
 	if in.AfterSeq != nil && *in.AfterSeq < 0 {
 		return nil, chat.Invalid("afterSeq", "must be 0 or more")
 	}
-	conversation := in.ConversationID.ID
-	c, err := g.Store.Conversation(ctx, conversation)
+	c, err := g.Store.Conversation(ctx, in.ConversationID.ID)
 	if err != nil {
 		return nil, err
 	}
 	if _, member := c.Member(s.user.ID); !member {
 		return nil, chat.ErrNotFound
 	}
-	r, err := g.openRoom(ctx, conversation, s)
+	r, err := g.openRoom(ctx, c, s)
 	if err != nil {
 		return nil, err
 	}

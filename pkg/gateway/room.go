@@ -62,14 +62,15 @@ func (r *room) start(c chat.Conversation, head int64) {
 	r.setMembers(c)
 }
 
-// attach adds a member's socket, not yet live. It does not when the room is closing, or when the members
-// have been read again since the socket's membership was, and the user is not among them.
-func (r *room) attach(s *session) (closing bool, err error) {
+// attach adds a member's socket, not yet live. It does not when the room is closing, or when the room has read
+// its members later than c was read, and the user is not among them.
+func (r *room) attach(s *session, c chat.Conversation) (closing bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closing {
 		return true, nil
 	}
+	r.setMembers(c)
 	if !r.members[s.user.ID] {
 		return false, chat.ErrNotFound
 	}

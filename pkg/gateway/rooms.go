@@ -65,11 +65,11 @@ func (all *rooms) size() int {
 	return len(all.byID)
 }
 
-// openRoom returns the conversation's room with the socket attached, not yet live. The first socket
+// openRoom returns the conversation's room with the socket of one of its members attached, not yet live. The first socket
 // opens it: register, wait, then read the head. So each message is in what was read or is sent to us.
-func (g *Gateway) openRoom(ctx context.Context, conversation chat.ID, s *session) (*room, error) {
+func (g *Gateway) openRoom(ctx context.Context, c chat.Conversation, s *session) (*room, error) {
 	for {
-		r, created := g.rooms.getOrCreate(conversation)
+		r, created := g.rooms.getOrCreate(c.ID)
 		if created {
 			g.open(r)
 		}
@@ -81,7 +81,7 @@ func (g *Gateway) openRoom(ctx context.Context, conversation chat.ID, s *session
 		if r.failed != nil {
 			return nil, r.failed
 		}
-		closing, err := r.attach(s)
+		closing, err := r.attach(s, c)
 		if err != nil {
 			return nil, err
 		}

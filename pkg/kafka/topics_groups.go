@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -17,6 +18,23 @@ type missingOffset struct {
 	start int64 // of the log
 }
 
+// coordinatorPatience is how long a cluster that was just started may take to find a group's coordinator.
+const coordinatorPatience = 30 * time.Second
+
+// committedOffsets is what a group has committed; a group that is not there has committed nothing.
+func committedOffsets(ctx context.Context, admin *kadm.Client, group string) (kadm.OffsetResponses, error) {
+	for end := time.Now().Add(coordinatorPatience); ; {
+		committed, err := admin.FetchOffsets(ctx, group)
+		err = errors.Join(err, committed.Error())
+		switch {
+		case err == nil || errors.Is(err, kerr.GroupIDNotFound):
+			return committed, nil
+		case !kerr.IsRetriable(err) && !errors.Is(err, kerr.CoordinatorNotAvailable) || time.Now().After(end) || !pause(ctx, 250*time.Millisecond):
+			return nil, fmt.Errorf("fetch the offsets of group %s: %w: %w", group, chat.ErrUnavailable, err)
+		}
+	}
+}
+
 // missingOffsets finds the partitions in which a group has never committed.
 func (t *topics) missingOffsets(ctx context.Context) ([]missingOffset, error) {
 	var missing []missingOffset
@@ -25,9 +43,9 @@ func (t *topics) missingOffsets(ctx context.Context) ([]missingOffset, error) {
 		if err != nil {
 			return nil, fmt.Errorf("ask where the logs start: %w: %w", chat.ErrUnavailable, err)
 		}
-		committed, err := t.admin.FetchOffsets(ctx, group)
-		if err = errors.Join(err, committed.Error()); err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-			return nil, fmt.Errorf("fetch the offsets of group %s: %w: %w", group, chat.ErrUnavailable, err)
+		committed, err := committedOffsets(ctx, t.admin, group)
+		if err != nil {
+			return nil, err
 		}
 		starts.Each(func(start kadm.ListedOffset) {
 			if start.Err != nil {
@@ -49,9 +67,9 @@ func (t *topics) outOfLog(ctx context.Context) (wrong []error, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("ask where the logs start: %w: %w", chat.ErrUnavailable, err)
 		}
-		committed, err := t.admin.FetchOffsets(ctx, group)
-		if err = errors.Join(err, committed.Error()); err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-			return nil, fmt.Errorf("fetch the offsets of group %s: %w: %w", group, chat.ErrUnavailable, err)
+		committed, err := committedOffsets(ctx, t.admin, group)
+		if err != nil {
+			return nil, err
 		}
 		ends, err := t.admin.ListEndOffsets(ctx, names...)
 		if err != nil {
@@ -81,9 +99,9 @@ func HasConsumed(ctx context.Context, cfg Config, group string) (bool, error) {
 		return false, err
 	}
 	defer client.Close()
-	committed, err := kadm.NewClient(client).FetchOffsets(ctx, group)
-	if err = errors.Join(err, committed.Error()); err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return false, fmt.Errorf("fetch the offsets of group %s: %w: %w", group, chat.ErrUnavailable, err)
+	committed, err := committedOffsets(ctx, kadm.NewClient(client), group)
+	if err != nil {
+		return false, err
 	}
 	consumed := false
 	committed.Each(func(o kadm.OffsetResponse) { consumed = consumed || o.At > 0 })

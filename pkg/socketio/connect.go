@@ -38,7 +38,7 @@ func (c *client) connect(p packet) (reason string) {
 	conn := c.srv.library.attach(c)
 	conn.connect(name)
 	<-j.answered
-	conn.release(j.socket)
+	c.srv.library.release(conn, j.socket)
 	c.joining = nil
 	if j.socket == nil {
 		return c.turnedAway()

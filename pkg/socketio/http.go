@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -105,21 +106,12 @@ func (s *Server) refuse(w http.ResponseWriter, status int, code errorCode, why s
 	refuse(w, status, code)
 }
 
-// openPacket is the payload of OPEN.
+// openPacket is the payload of OPEN. A sid needs no escapes.
 func (s *Server) openPacket(sid string, upgraded bool) []byte {
-	open := struct {
-		SID          string   `json:"sid"`
-		Upgrades     []string `json:"upgrades"`
-		PingInterval int64    `json:"pingInterval"`
-		PingTimeout  int64    `json:"pingTimeout"`
-		MaxPayload   int      `json:"maxPayload"`
-	}{sid, []string{transportWebSocket}, s.cfg.PingInterval.Milliseconds(), s.cfg.PingTimeout.Milliseconds(), s.cfg.MaxPayload}
+	upgrades := `"` + transportWebSocket + `"`
 	if upgraded {
-		open.Upgrades = []string{}
+		upgrades = ""
 	}
-	data, err := json.Marshal(open)
-	if err != nil {
-		panic(err) // strings and numbers
-	}
-	return data
+	return fmt.Appendf(make([]byte, 0, 160), `{"sid":"%s","upgrades":[%s],"pingInterval":%d,"pingTimeout":%d,"maxPayload":%d}`,
+		sid, upgrades, s.cfg.PingInterval.Milliseconds(), s.cfg.PingTimeout.Milliseconds(), s.cfg.MaxPayload)
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +25,15 @@ type library struct {
 	// request stands for the handshake of every connection: the library copies what it is given for
 	// each socket, and nobody here asks it for it.
 	request *types.HttpContext
+
+	mu     sync.Mutex // guards what follows
+	spare  []*libraryConn
+	closed bool
 }
+
+// maxSpare is how many connections are kept for the next CONNECT: more than are ever under way at once,
+// unless handlers take their time to authenticate.
+const maxSpare = 64
 
 // never is longer than any connection waits: deadlines are kept by client.
 const never = 100 * 365 * 24 * time.Hour
@@ -61,20 +70,61 @@ func (l *library) serve(ns *namespace) {
 	})
 }
 
-func (l *library) close() { l.io.Close(nil) }
+func (l *library) close() {
+	l.mu.Lock()
+	spare := l.spare
+	l.spare, l.closed = nil, true
+	l.mu.Unlock()
+	for _, conn := range spare {
+		conn.close()
+	}
+	l.io.Close(nil)
+}
 
-// attach tells the library of a connection that wants to join a namespace, for as long as that takes.
+// attach lends a client one of the library's connections, for as long as it takes to join a namespace.
+// What the library keeps of a connection would be half the memory of an idle one, and making it anew
+// for each CONNECT a fifth of what that costs.
 func (l *library) attach(c *client) *libraryConn {
-	conn := &libraryConn{EventEmitter: types.NewEventEmitter(), client: c}
+	l.mu.Lock()
+	if last := len(l.spare) - 1; last >= 0 {
+		conn := l.spare[last]
+		l.spare = l.spare[:last]
+		l.mu.Unlock()
+		conn.client = c
+		return conn
+	}
+	l.mu.Unlock()
+	conn := &libraryConn{EventEmitter: types.NewEventEmitter(), library: l, client: c}
 	l.engine.Emit("connection", conn)
 	return conn
+}
+
+// release takes a connection back and makes the library forget the socket that came of it, if any.
+func (l *library) release(conn *libraryConn, s *libsocket.Socket) {
+	if s != nil {
+		conn.closed.Store(true) // so that nothing is sent of it
+		s.Disconnect(false)
+		conn.closed.Store(false)
+	}
+	conn.client = nil
+	l.mu.Lock()
+	keep := !l.closed && len(l.spare) < maxSpare && !conn.spoiled.Load()
+	if keep {
+		l.spare = append(l.spare, conn)
+	}
+	l.mu.Unlock()
+	if !keep {
+		conn.close()
+	}
 }
 
 // libraryConn is a session in the shape in which the library takes a connection.
 type libraryConn struct {
 	types.EventEmitter
-	client *client
-	closed atomic.Bool
+	library *library
+	client  *client // that it is lent to
+	closed  atomic.Bool
+	spoiled atomic.Bool // the library has given it up
 }
 
 // connect passes a CONNECT on. Its payload stays here: authenticate reads it.
@@ -89,11 +139,11 @@ func (c *libraryConn) connect(namespace string) {
 // Write takes the library's answer to a CONNECT. The library has nothing else to say: DISCONNECT is
 // sent by client.kick.
 func (c *libraryConn) Write(data io.Reader, _ *enginepacket.Options, _ engine.SendCallback) engine.Socket {
-	text, err := io.ReadAll(data)
-	if err != nil || len(text) == 0 {
+	buffer, ok := data.(types.BufferInterface)
+	if !ok || buffer.Len() == 0 {
 		return c
 	}
-	switch text[0] {
+	switch text := buffer.Bytes(); text[0] {
 	case typeConnect:
 		c.client.sess.send(textFrame(engineMessage, text))
 	case typeConnectError:
@@ -107,27 +157,23 @@ func (c *libraryConn) Write(data io.Reader, _ *enginepacket.Options, _ engine.Se
 	return c
 }
 
-// release makes the library forget the connection and the socket that came of it, if any: it has
-// nothing more to do for them, and what it keeps of them is half the memory of an idle connection.
-func (c *libraryConn) release(s *libsocket.Socket) {
-	if s != nil {
-		s.Disconnect(false)
-	}
+// close makes the library forget the connection.
+func (c *libraryConn) close() {
 	c.closed.Store(true)
 	c.Emit("close", "")
 	c.Clear()
 }
 
-func (c *libraryConn) Id() string                      { return c.client.sess.id } //nolint:revive,staticcheck // the library's name for it
+func (c *libraryConn) Id() string                      { return "" } //nolint:revive,staticcheck // the library's name for it
 func (c *libraryConn) Protocol() int                   { return 4 }
-func (c *libraryConn) Request() *types.HttpContext     { return c.client.srv.library.request }
+func (c *libraryConn) Request() *types.HttpContext     { return c.library.request }
 func (c *libraryConn) RemoteAddress() string           { return c.client.sess.remote }
 func (c *libraryConn) Transport() transports.Transport { return nil }
 func (c *libraryConn) SetReadyState(string)            {}
 func (c *libraryConn) Upgraded() bool                  { return false }
 func (c *libraryConn) Upgrading() bool                 { return false }
 
-// ReadyState stays open until release, whatever the session does meanwhile, so that the library
+// ReadyState stays open until close, whatever the session does meanwhile, so that the library
 // answers every CONNECT.
 func (c *libraryConn) ReadyState() string {
 	if c.closed.Load() {
@@ -141,7 +187,10 @@ func (c *libraryConn) Send(data io.Reader, o *enginepacket.Options, f engine.Sen
 }
 
 // Close is called by the library where a client does what client.message has not let through.
-func (c *libraryConn) Close(bool) { c.client.sess.abort(ReasonParseError) }
+func (c *libraryConn) Close(bool) {
+	c.spoiled.Store(true)
+	c.client.sess.abort(ReasonParseError)
+}
 
 func (c *libraryConn) Construct(string, engine.BaseServer, transports.Transport, *types.HttpContext, int) {
 }

@@ -209,6 +209,7 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, at *plac
 	sess := newSession(s, r)
 	sess.place = at
 	sess.ws, c.sess = c, sess
+	sess.replying = true // OPEN is all there is to say
 	if !s.open(sess) {
 		c.abort(ReasonShutdown)
 		return

@@ -47,6 +47,11 @@ func startAs(t *testing.T, args []string, extra ...string) *product {
 		"DOZAAR_DATA_DIR=" + t.TempDir(), "DOZAAR_JWT_SECRET=" + secret,
 		"DOZAAR_PRESENCE_GRACE=1s",
 	}, extra...)
+	for _, name := range []string{"DOZAAR_KAFKA_BROKERS", "DOZAAR_SCHEMA_REGISTRY_URL", "DOZAAR_CASSANDRA_HOSTS", "DOZAAR_REDIS_ADDRS"} {
+		if value := os.Getenv(name); value != "" { // engines of the caller's, in place of the embedded ones
+			p.env = append(p.env, name+"="+value)
+		}
+	}
 	p.run()
 	t.Cleanup(func() {
 		p.stop()

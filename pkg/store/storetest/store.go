@@ -44,7 +44,8 @@ type Store interface {
 
 	// PutMessages stores messages and their by-id rows. A (conversation, seq) that is there keeps the
 	// greater position; a message id that is there keeps the lower one, so the first body stands.
-	// The conversation need not be known. All of the call is stored, or none.
+	// The conversation need not be known. All of the call is stored where it returned nil; some of it may be
+	// where it did not.
 	PutMessages(ctx context.Context, messages []chat.StoredMessage) error
 	// PutHeads moves heads; the greatest seq of a conversation wins.
 	PutHeads(ctx context.Context, heads []chat.Head) error

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// command is a line that a child process reads: what to do, and whatever that needs.
+type command struct {
+	Do string `json:"do"`
+
+	Address  string  `json:"address,omitempty"`
+	Bare     bool    `json:"bare,omitempty"` // a websocket without Engine.IO and Socket.IO
+	Count    int     `json:"count,omitempty"`
+	Conns    int     `json:"conns,omitempty"`
+	Window   int     `json:"window,omitempty"`
+	EverySec float64 `json:"everySec,omitempty"`
+}
+
+// answer reads commands until in ends and writes what do makes of each, one line of JSON for one line.
+func answer(in io.Reader, out io.Writer, do func(command) (any, error)) error {
+	lines := bufio.NewScanner(in)
+	encoder := json.NewEncoder(out)
+	for lines.Scan() {
+		var c command
+		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
+			return fmt.Errorf("command %q: %w", lines.Text(), err)
+		}
+		result, err := do(c)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.Do, err)
+		}
+		if err := encoder.Encode(result); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
+}
+
+// stat is what every server tells of itself.
+type stat struct {
+	CPUSeconds float64 `json:"cpuSeconds"`
+	Heap       float64 `json:"heap"`    // bytes in use
+	Running    int     `json:"running"` // goroutines; in Node, open resources
+
+	// Servers in Go only, bytes.
+	Stacks   float64 `json:"stacks"`
+	InSpans  float64 `json:"inSpans"`  // heap pages that hold anything
+	Idle     float64 `json:"idle"`     // heap pages kept though they hold nothing
+	Metadata float64 `json:"metadata"` // the runtime's own
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestFrames(t *testing.T) {
+	for _, size := range []int{0, 1, 125, 126, 127, 3000} {
+		text := strings.Repeat("x", size)
+		masked := appendFrame(nil, text)
+		header := len(masked) - size - 4 // the mask, which servers leave out
+		frame := append(append([]byte{}, masked[:header]...), text...)
+		frame[1] &= 0x7f
+		for cut := range frame {
+			if _, n, err := nextFrame(frame[:cut]); n != 0 || err != nil {
+				t.Fatalf("%d of %d bytes: %d, %v", cut, len(frame), n, err)
+			}
+		}
+		payload, n, err := nextFrame(append(frame, "more"...))
+		if string(payload) != text || n != len(frame) || err != nil {
+			t.Errorf("%d bytes: %q, %d, %v", size, payload, n, err)
+		}
+	}
+	if _, _, err := nextFrame([]byte{0x82, 0}); err == nil {
+		t.Error("a binary frame was taken")
+	}
+}
+
+func TestRatioIsOfRounds(t *testing.T) {
+	r := make(results)
+	for i := range 3 { // in the second round everything was slow
+		slow := 1.0
+		if i == 1 {
+			slow = 10
+		}
+		r.add(flood, "layer", slow)
+		r.add(flood, "node", 4*slow)
+	}
+	ratio, ok := r.ratio(flood, "layer", "node")
+	if !ok || ratio != 0.25 || flood.verdict(ratio) != "≤ 0.25 met" || flood.verdict(0.26) != "≤ 0.25 MISSED" {
+		t.Errorf("%v %v %q %q", ratio, ok, flood.verdict(ratio), flood.verdict(0.26))
+	}
+	if connects.verdict(2.9) != "≥ 3 MISSED" {
+		t.Error(connects.verdict(2.9))
+	}
+}
+
+func TestTitles(t *testing.T) {
+	for _, m := range allMetrics {
+		if title := m.title(fullPlan()); strings.Contains(title, "%") {
+			t.Errorf("%q", title)
+		}
+	}
+}
+
+func TestPageKeepsItsWords(t *testing.T) {
+	got, err := between("before\n"+pageBegin+"old\n"+pageEnd+"after\n", "new\n")
+	if want := "before\n" + pageBegin + "\nnew\n\n" + pageEnd + "after\n"; err != nil || got != want {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := between("no marks", "new"); err == nil {
+		t.Error("a page without marks was written")
+	}
+}
+
+// TestServersDoTheSame lets the client do everything it does to each of the servers in Go.
+func TestServersDoTheSame(t *testing.T) {
+	for _, name := range []string{"layer", "library", "floor"} {
+		t.Run(name, func(t *testing.T) {
+			handler, err := serverNamed(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			server := httptest.NewServer(handler)
+			defer server.Close()
+			commands := []command{
+				{Do: "connect", Address: strings.TrimPrefix(server.URL, "http://"), Bare: name == "floor", Count: 5},
+				{Do: "join"},
+				{Do: "echo", Conns: 2, Window: 1, Count: 10},
+				{Do: "echo", Conns: 5, Window: 4, Count: 100},
+				{Do: "room", Window: 3, Count: 20},
+				{Do: "room", EverySec: 0.001, Count: 5},
+				{Do: "leave"},
+			}
+			var in, out bytes.Buffer
+			for _, c := range commands {
+				if err := json.NewEncoder(&in).Encode(c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := serveLoad(&in, &out); err != nil {
+				t.Fatal(err)
+			}
+			var open connected
+			var empty struct{}
+			var flooded, paced said
+			answers := json.NewDecoder(&out)
+			for _, into := range []any{&open, &empty, &empty, &empty, &flooded, &paced, &empty} {
+				if err := answers.Decode(into); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if open.Open != 5 || open.Hung != 0 || flooded.Deliveries != 100 || flooded.Lost != 0 || paced.Deliveries != 25 {
+				t.Errorf("%+v %+v %+v", open, flooded, paced)
+			}
+			if err := answers.Decode(&empty); err != io.EOF {
+				t.Errorf("more was answered: %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,120 @@
+package cassandra
+
+import (
+	"context"
+	"sync"
+
+	"github.com/gocql/gocql"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+)
+
+// PutHeads moves heads, then the members' inbox rows; the greatest seq of a conversation wins.
+//
+// The head is written before the members are read, and whoever adds a member writes the members before he reads the
+// head (members.go): one of the two sees the other, so no inbox row misses a head.
+func (s *Store) PutHeads(ctx context.Context, heads []chat.Head) error {
+	return s.measure(ctx, "put_heads", func() error {
+		heads := greatest(heads)
+		inboxes := make([][]gocql.UUID, len(heads))
+		if err := s.each(ctx, len(heads), func(ctx context.Context, i int) error {
+			h := heads[i]
+			if err := s.request(ctx, putHead, uuid(h.ConversationID), h.Seq, h.Position.Epoch, h.Position.Offset,
+				h.ActivityAt.UnixMilli(), h.Seq).Exec(); err != nil {
+				return err
+			}
+			_, err := one(s.request(ctx, `SELECT inboxes FROM conversations WHERE id = ?`, uuid(h.ConversationID)), &inboxes[i])
+			return err
+		}); err != nil {
+			return err
+		}
+		var writes []write
+		for i, users := range inboxes {
+			for _, user := range users {
+				writes = append(writes, activityWrite(chat.ID(user), heads[i]))
+			}
+		}
+		return s.apply(ctx, writes)
+	})
+}
+
+const putHead = `
+	INSERT INTO heads (conversation_id, seq, log_epoch, log_offset, activity_at) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`
+
+// greatest is the head with the greatest seq of each conversation.
+func greatest(heads []chat.Head) []chat.Head {
+	at := make(map[chat.ID]int, len(heads))
+	kept := make([]chat.Head, 0, len(heads))
+	for _, h := range heads {
+		i, seen := at[h.ConversationID]
+		switch {
+		case !seen:
+			at[h.ConversationID] = len(kept)
+			kept = append(kept, h)
+		case h.Seq > kept[i].Seq:
+			kept[i] = h
+		}
+	}
+	return kept
+}
+
+// activityWrite copies a head to the inbox row of a user.
+func activityWrite(user chat.ID, h chat.Head) write {
+	return write{
+		partition: partition{"inbox", user, 0},
+		statement: `UPDATE inbox USING TIMESTAMP ? SET last_seq = ?, activity_at = ? WHERE user_id = ? AND conversation_id = ?`,
+		args:      []any{h.Seq, h.Seq, h.ActivityAt.UnixMilli(), uuid(user), uuid(h.ConversationID)},
+	}
+}
+
+// Heads reads the heads of conversations, beside each other. One without a message is absent.
+func (s *Store) Heads(ctx context.Context, conversations []chat.ID) (map[chat.ID]chat.Head, error) {
+	found := make(map[chat.ID]chat.Head, len(conversations))
+	err := s.measure(ctx, "heads", func() error { return s.heads(ctx, conversations, found) })
+	return found, err
+}
+
+func (s *Store) heads(ctx context.Context, conversations []chat.ID, found map[chat.ID]chat.Head) error {
+	var mu sync.Mutex // guards found
+	return s.each(ctx, len(conversations), func(ctx context.Context, i int) error {
+		head, there, err := s.head(ctx, conversations[i])
+		if there {
+			mu.Lock()
+			defer mu.Unlock()
+			found[conversations[i]] = head
+		}
+		return err
+	})
+}
+
+func (s *Store) head(ctx context.Context, conversation chat.ID) (h chat.Head, found bool, err error) {
+	var activityAt int64
+	found, err = one(s.request(ctx, `SELECT seq, log_epoch, log_offset, activity_at FROM heads WHERE conversation_id = ?`, uuid(conversation)),
+		&h.Seq, &h.Position.Epoch, &h.Position.Offset, &activityAt)
+	h.ConversationID, h.ActivityAt = conversation, fromMillis(activityAt)
+	return h, found, err
+}
+
+// PutReadMarks moves read marks; the greatest seq of a conversation and user wins.
+func (s *Store) PutReadMarks(ctx context.Context, marks []chat.ReadMark) error {
+	return s.measure(ctx, "put_read_marks", func() error {
+		writes := make([]write, len(marks))
+		for i, m := range marks {
+			writes[i] = write{
+				partition: partition{"inbox", m.UserID, 0},
+				statement: `UPDATE inbox USING TIMESTAMP ? SET read_seq = ? WHERE user_id = ? AND conversation_id = ?`,
+				args:      []any{m.Seq, m.Seq, uuid(m.UserID), uuid(m.ConversationID)},
+			}
+		}
+		return s.apply(ctx, writes)
+	})
+}
+
+// ReadSeq is up to where a user has read a conversation; 0 for nothing.
+func (s *Store) ReadSeq(ctx context.Context, conversation, user chat.ID) (seq int64, err error) {
+	err = s.measure(ctx, "read_seq", func() error {
+		_, err := one(s.request(ctx, `SELECT read_seq FROM inbox WHERE user_id = ? AND conversation_id = ?`, uuid(user), uuid(conversation)), &seq)
+		return err
+	})
+	return seq, err
+}

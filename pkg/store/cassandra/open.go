@@ -1,0 +1,113 @@
+package cassandra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gocql/gocql"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/store"
+)
+
+// Store is a session with a cluster. Its methods may be called concurrently; storetest.Store has their contracts.
+type Store struct {
+	session     *gocql.Session
+	operations  *store.Operations
+	concurrency int
+	wideAbove   int
+	quorum      gocql.Consistency // of every request
+	serial      gocql.Consistency // of reads that must see what a lightweight transaction is deciding
+}
+
+// Open connects and checks that the tables are there. An error wraps ErrSchema where they are not, and
+// chat.ErrUnavailable where the cluster does not answer; a newer schema than this program knows is good enough.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	cfg = cfg.withDefaults()
+	operations, err := store.NewOperations(cfg.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	version, err := checkSchema(ctx, cfg)
+	if err != nil {
+		return nil, classify(ctx, "open", err)
+	}
+	session, err := connect(ctx, cfg, cfg.Keyspace, nil)
+	if err != nil {
+		return nil, classify(ctx, "open", err)
+	}
+	cfg.Logger.InfoContext(ctx, "store opened", "keyspace", cfg.Keyspace, "schema", version, "consistency", cfg.Consistency)
+	return &Store{
+		session: session, operations: operations, concurrency: cfg.Concurrency, wideAbove: cfg.WideAbove,
+		quorum: consistencies[cfg.Consistency].level, serial: gocql.Consistency(consistencies[cfg.Consistency].serial),
+	}, nil
+}
+
+// connect opens a session, with only those hosts that pass where a filter is given. The driver takes no context;
+// what it may wait is bounded by its timeouts.
+func connect(ctx context.Context, cfg Config, keyspace string, only func(*gocql.HostInfo) bool) (*gocql.Session, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	cluster, err := cfg.cluster(keyspace)
+	if err != nil {
+		return nil, err
+	}
+	if only != nil {
+		cluster.HostFilter = gocql.HostFilterFunc(only)
+	}
+	session, err := cluster.CreateSession()
+	if err != nil { // nobody there, nobody who lets us in: both may pass
+		return nil, fmt.Errorf("%w: %w", chat.ErrUnavailable, err)
+	}
+	return session, nil
+}
+
+// checkSchema reads the version of the keyspace's tables, on a session that does not need the keyspace to exist.
+func checkSchema(ctx context.Context, cfg Config) (version int, err error) {
+	session, err := connect(ctx, cfg, "", nil)
+	if err != nil {
+		return 0, err
+	}
+	defer session.Close()
+	files, err := migrations()
+	if err != nil {
+		return 0, err
+	}
+	var tables int
+	if err := session.Query(`SELECT count(*) FROM system_schema.tables WHERE keyspace_name = ? AND table_name = 'migrations'`,
+		cfg.Keyspace).WithContext(ctx).Consistency(gocql.LocalOne).Scan(&tables); err != nil {
+		return 0, err
+	}
+	if tables == 0 {
+		return 0, fmt.Errorf("keyspace %s has no tables: %w", cfg.Keyspace, ErrSchema)
+	}
+	done, err := applied(ctx, session, cfg.Keyspace)
+	if err != nil {
+		return 0, err
+	}
+	for _, f := range files {
+		if _, ok := done[f.number]; !ok {
+			return 0, fmt.Errorf("keyspace %s lacks %s: %w", cfg.Keyspace, f.name, ErrSchema)
+		}
+	}
+	return len(done), nil
+}
+
+// Ping asks a quorum for a row that may not exist.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.measure(ctx, "ping", func() error {
+		err := s.request(ctx, `SELECT seq FROM heads WHERE conversation_id = ?`, gocql.UUID{}).Exec()
+		if errors.Is(err, gocql.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+}
+
+// Close ends the session. Every call after it gives chat.ErrUnavailable.
+func (s *Store) Close() error {
+	s.session.Close()
+	return nil
+}

@@ -1,0 +1,113 @@
+package cassandra
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gocql/gocql"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+)
+
+// request is a prepared statement that may be repeated: a read, or a write whose timestamp is in it.
+func (s *Store) request(ctx context.Context, statement string, args ...any) *gocql.Query {
+	return s.session.Query(statement, args...).WithContext(ctx).Idempotent(true)
+}
+
+// one reads a single row into columns.
+func one(q *gocql.Query, columns ...any) (found bool, err error) {
+	err = q.Scan(columns...)
+	if errors.Is(err, gocql.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// rows reads all rows of a query, page by page, until scan says that it has enough.
+func rows(q *gocql.Query, scan func(gocql.Scanner) (enough bool, err error)) error {
+	scanner := q.Iter().Scanner()
+	for scanner.Next() {
+		enough, err := scan(scanner)
+		if enough || err != nil {
+			return errors.Join(err, scanner.Err())
+		}
+	}
+	return scanner.Err()
+}
+
+// each does something for 0 … n-1, up to Config.Concurrency of them at a time. The first error ends it.
+func (s *Store) each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+	if n == 1 {
+		return do(ctx, 0)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(s.concurrency)
+	for i := range n {
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() error { return do(ctx, i) })
+	}
+	return group.Wait()
+}
+
+// A write is one row of a partition, by a statement that has its own timestamp.
+type write struct {
+	partition partition
+	statement string
+	args      []any
+	size      int // of what may be large, in bytes
+}
+
+// partition tells writes that belong into one batch: of one table and one key.
+type partition struct {
+	table  string
+	id     chat.ID
+	bucket int64
+}
+
+// A batch of one partition is one mutation: it costs a coordinator little more than a row, up to sizes at which
+// the mutation itself becomes a burden.
+const (
+	batchRows  = 100
+	batchBytes = 64 << 10
+)
+
+// apply does all writes, those of one partition in batches, batches beside each other.
+func (s *Store) apply(ctx context.Context, writes []write) error {
+	batches := batched(writes)
+	return s.each(ctx, len(batches), func(ctx context.Context, i int) error {
+		if len(batches[i]) == 1 {
+			w := batches[i][0]
+			return s.request(ctx, w.statement, w.args...).Exec()
+		}
+		batch := s.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx)
+		for _, w := range batches[i] {
+			batch.Entries = append(batch.Entries, gocql.BatchEntry{Stmt: w.statement, Args: w.args, Idempotent: true})
+		}
+		return s.session.ExecuteBatch(batch)
+	})
+}
+
+func batched(writes []write) [][]write {
+	var batches [][]write
+	open := map[partition]int{} // the batch of a partition that still takes rows
+	sizes := map[partition]int{}
+	for _, w := range writes {
+		i, found := open[w.partition]
+		if !found || len(batches[i]) == batchRows || sizes[w.partition]+w.size > batchBytes {
+			i = len(batches)
+			open[w.partition], sizes[w.partition] = i, 0
+			batches = append(batches, nil)
+		}
+		sizes[w.partition] += w.size
+		batches[i] = append(batches[i], w)
+	}
+	return batches
+}
+
+func uuid(id chat.ID) gocql.UUID { return gocql.UUID(id) }
+
+func fromMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
