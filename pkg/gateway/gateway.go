@@ -86,8 +86,8 @@ type Gateway struct {
 	sessions sessions
 	rooms    rooms
 	leasing  *leasing
-	notified notified
-	versions versions
+	notified *rising             // seqs, by conversation
+	versions *rising             // changes of presence, by user
 	fills    *semaphore.Weighted // bounds the rooms that read the store at once
 	resyncs  chan struct{}
 	// sometimes keeps what fails for every socket at once from filling the log; metrics count each.
@@ -117,8 +117,8 @@ func New(cfg Config) *Gateway {
 	g.sessions.init()
 	g.rooms.init()
 	g.leasing = newLeasing(g)
-	g.notified.init()
-	g.versions.init()
+	g.notified = newRising(notifiedConversations)
+	g.versions = newRising(versionedUsers)
 	g.metrics.observe(cfg.Registerer, g)
 	return g
 }

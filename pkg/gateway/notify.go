@@ -1,12 +1,6 @@
 package gateway
 
-import (
-	"sync"
-
-	lru "github.com/hashicorp/golang-lru/v2"
-
-	"github.com/dozaar/dozaar/pkg/chat"
-)
+import "github.com/dozaar/dozaar/pkg/chat"
 
 // notification is the contract's `message:notification`.
 type notification struct {
@@ -20,7 +14,7 @@ type notification struct {
 
 // notify tells the members' sockets that are not in the room. A redelivered message notifies nobody twice.
 func (g *Gateway) notify(m chat.Message, users []chat.ID) {
-	if len(users) == 0 || !g.notified.first(m.ConversationID, m.Seq) {
+	if len(users) == 0 || !g.notified.rises(m.ConversationID, m.Seq) {
 		return
 	}
 	packet := encode("message:notification", notification{
@@ -43,22 +37,3 @@ func (g *Gateway) notify(m chat.Message, users []chat.ID) {
 
 // notifiedConversations bounds what is remembered to tell a repeated notification.
 const notifiedConversations = 100_000
-
-// notified remembers the last seq notified of each conversation.
-type notified struct {
-	mu   sync.Mutex // makes look and add one step
-	last *lru.Cache[chat.ID, int64]
-}
-
-func (n *notified) init() { n.last, _ = lru.New[chat.ID, int64](notifiedConversations) }
-
-// first is true once for each seq of a conversation, in rising order.
-func (n *notified) first(conversation chat.ID, seq int64) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if last, ok := n.last.Get(conversation); ok && seq <= last {
-		return false
-	}
-	n.last.Add(conversation, seq)
-	return true
-}

@@ -1,10 +1,6 @@
 package gateway
 
 import (
-	"sync"
-
-	lru "github.com/hashicorp/golang-lru/v2"
-
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/relay"
 )
@@ -18,7 +14,7 @@ type presence struct {
 // receivePresence tells those concerned. A change that is not newer than the last one told is dropped.
 func (g *Gateway) receivePresence(e *relay.Presence) {
 	c := e.Change
-	if !g.versions.newer(c.UserID, c.Version) {
+	if !g.versions.rises(c.UserID, c.Version) {
 		return
 	}
 	name := "user:offline"
@@ -35,21 +31,3 @@ func (g *Gateway) receivePresence(e *relay.Presence) {
 
 // versionedUsers bounds what is remembered to tell an old change of presence.
 const versionedUsers = 200_000
-
-// versions remembers the last change of presence that was told of each user.
-type versions struct {
-	mu   sync.Mutex // makes look and add one step
-	last *lru.Cache[chat.ID, int64]
-}
-
-func (v *versions) init() { v.last, _ = lru.New[chat.ID, int64](versionedUsers) }
-
-func (v *versions) newer(user chat.ID, version int64) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if last, ok := v.last.Get(user); ok && version <= last {
-		return false
-	}
-	v.last.Add(user, version)
-	return true
-}
