@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -84,10 +85,10 @@ func (p *process) serve(ctx context.Context, c clients, verifier *auth.Verifier,
 	sockets.Namespace(gateway.Namespace, g)
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", origins.Handler(sockets))
-	mux.Handle("/v1/", origins.Handler(api.New(api.Config{
+	v1 := origins.Handler(api.New(api.Config{
 		Verifier: verifier, Conversations: c.store, History: c.store, Inbox: c.store, Publisher: c.producer,
 		Presence: p.directory(c), UserRate: api.Rate(limits.RateRequests), Logger: p.log, Registerer: p.metrics,
-	})))
+	}))
 	if p.cfg.Dev {
 		if err := p.page(mux, c, origins); err != nil {
 			return nil, err
@@ -98,7 +99,7 @@ func (p *process) serve(ctx context.Context, c clients, verifier *auth.Verifier,
 		return nil, fmt.Errorf("DOZAAR_LISTEN: %w", err)
 	}
 	server := &http.Server{
-		Handler:           bodyDeadline(min(30*time.Second, limits.ConnectTimeout), mux),
+		Handler:           bodyDeadline(min(30*time.Second, limits.ConnectTimeout), uncleaned("/v1/", v1, mux)),
 		ReadHeaderTimeout: min(10*time.Second, limits.ConnectTimeout),
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
@@ -125,6 +126,18 @@ func (p *process) serve(ctx context.Context, c clients, verifier *auth.Verifier,
 		return nil
 	})
 	return listener.Addr(), nil
+}
+
+// uncleaned gives h what is under prefix as it was asked for: a ServeMux would answer paths such as /v1//x with
+// a redirect of its own, in which neither the API's rules nor its problems hold.
+func uncleaned(prefix string, h, others http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, prefix) {
+			h.ServeHTTP(w, r)
+			return
+		}
+		others.ServeHTTP(w, r)
+	})
 }
 
 func (c SocketConfig) limits() gateway.Limits {

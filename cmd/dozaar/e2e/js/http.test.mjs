@@ -81,6 +81,12 @@ test('errors are problems of RFC 9457', async () => {
   assert.equal(body.field, 'limit');
 });
 
+test('a path that is not clean is a problem like any other, not a redirect', async () => {
+  const response = await fetch(`${url}/v1//conversations`, { redirect: 'manual' });
+  assert.equal(response.status, 404);
+  assert.match(response.headers.get('content-type'), /^application\/problem\+json/);
+});
+
 test('other origins may come in: preflight with Authorization, and CORS on both paths', async () => {
   const origin = 'https://market.example';
   for (const path of ['/v1/conversations', '/socket.io/?EIO=4&transport=polling']) {
