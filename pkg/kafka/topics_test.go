@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -100,6 +101,27 @@ func TestCheckTopics(t *testing.T) {
 				t.Errorf("checked again: %v; mended should be %t", err, c.mended)
 			}
 		})
+	}
+}
+
+// A group that is past the log's end says that the log was cut. It is refused before new records hide it.
+func TestACutLogIsRefused(t *testing.T) {
+	l := newLog(t, 1)
+	publish(t, l.producer(nil), chat.NewID(), "m", 3)
+	group := slices.Collect(maps.Keys(l.topics.Groups))[0]
+	var offsets kadm.Offsets
+	offsets.AddOffset(schemas.TopicMessages, 0, 9, -1)
+	if err := l.admin().CommitAllOffsets(t.Context(), group, offsets); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kafka.EnsureTopics(t.Context(), l.topics); !errors.Is(err, kafka.ErrOffsetOutOfLog) || !strings.Contains(err.Error(), "the log ends at 3") {
+		t.Errorf("%v; want ErrOffsetOutOfLog that says where the log ends", err)
+	}
+	if consumed, err := kafka.HasConsumed(t.Context(), l.topics.Config, group); err != nil || !consumed {
+		t.Errorf("consumed: %t, %v", consumed, err)
+	}
+	if consumed, err := kafka.HasConsumed(t.Context(), l.topics.Config, "nobody"); err != nil || consumed {
+		t.Errorf("a group that is not there has consumed: %t, %v", consumed, err)
 	}
 }
 

@@ -284,6 +284,24 @@ func TestAWorkerEndsWithItsContextWhereverItIs(t *testing.T) {
 	}
 }
 
+// A record in a partition that is not its key's has a position that says nothing about its conversation's others.
+func TestARecordInAForeignPartitionIsRefused(t *testing.T) {
+	o := newOutside(t)
+	o.converse(deal, ann, bob)
+	d := o.deliver()
+	d.PartitionOf = func(string, []byte) int32 { return 3 }
+	stray, ours := o.record(0, says(1, deal, ann, 0, "stray")), o.record(1, says(2, deal, ann, 0, "ours"))
+	stray.Partition, ours.Partition = 4, 3
+	o.process(d.Worker(schemas.TopicMessages, 4), stray)
+	o.process(d.Worker(schemas.TopicMessages, 3), ours)
+	if got := o.seqs(says(2, deal, ann, 0, "ours")); got[0] != 1 {
+		t.Errorf("number %d, want 1", got[0])
+	}
+	if len(o.buried) != 1 || o.buried[0].record.Partition != 4 {
+		t.Errorf("buried %+v", o.buried)
+	}
+}
+
 func TestRedisIsNotWaitedForLong(t *testing.T) {
 	for _, call := range []string{"Owners", "Send"} {
 		t.Run(call, func(t *testing.T) {
