@@ -74,8 +74,9 @@ func (l *load) start(c *conn) {
 	}
 	l.readers.Go(func() {
 		if err := c.read(); !l.leaving.Load() {
-			fmt.Fprintln(os.Stderr, "sockets: client:", err)
-			l.broken.Add(1)
+			if l.broken.Add(1) == 1 { // the first tells enough
+				fmt.Fprintln(os.Stderr, "sockets: client:", err)
+			}
 		}
 	})
 }
