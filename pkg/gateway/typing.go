@@ -12,9 +12,6 @@ import (
 // typingThrottle is how often one socket's `typing:start` goes out: more tell nobody anything new.
 const typingThrottle = time.Second
 
-// typingFresh is for how long a device counts as typing after it last said so.
-const typingFresh = 10 * time.Second
-
 // typingTime bounds the telling; it is worth nothing later.
 const typingTime = 2 * time.Second
 
@@ -70,7 +67,7 @@ func (g *Gateway) tellTyping(r *room, s *session, typing bool) {
 // typesElsewhere tells whether another device of the user types in the same conversation.
 func (g *Gateway) typesElsewhere(conversation chat.ID, but *session) bool {
 	for _, s := range g.sessions.of(but.user.ID) {
-		if s != but && s.types(conversation) {
+		if s != but && s.types(conversation, g.TypingTTL) {
 			return true
 		}
 	}
@@ -105,11 +102,12 @@ func (s *session) turnTyping(conversation chat.ID, typing bool) bool {
 	return true
 }
 
-func (s *session) types(conversation chat.ID) bool {
+// types tells whether the socket said so within the TTL.
+func (s *session) types(conversation chat.ID, ttl time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	since, typing := s.typing[conversation]
-	return typing && time.Since(since) < typingFresh
+	return typing && time.Since(since) < ttl
 }
 
 // queueTyping puts a word behind those that are to be told, in their order. It is true for the first, with

@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/dozaar/dozaar/pkg/metric"
 )
 
 // health watches every command for whether Redis was there to answer it. An error that Redis itself
@@ -18,31 +20,15 @@ type health struct {
 
 func newHealth(reg prometheus.Registerer) *health {
 	return &health{
-		up: registered(reg, prometheus.NewGauge(prometheus.GaugeOpts{
+		up: metric.Registered(reg, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "dozaar_redis_up",
 			Help: "1 while the last command to Redis was answered, 0 while it was not.",
 		})),
-		errors: registered(reg, prometheus.NewCounter(prometheus.CounterOpts{
+		errors: metric.Registered(reg, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "dozaar_redis_errors_total",
 			Help: "Commands and pipelines that Redis did not answer, after retries.",
 		})),
 	}
-}
-
-// registered registers a collector, or returns the one that another client of this process
-// registered under the same name.
-func registered[C prometheus.Collector](reg prometheus.Registerer, c C) C {
-	if reg == nil {
-		return c
-	}
-	err := reg.Register(c)
-	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
-		return already.ExistingCollector.(C)
-	}
-	if err != nil {
-		panic(err) // a name or help text that contradicts another one: a fault of the program
-	}
-	return c
 }
 
 func (h *health) note(err error) {
