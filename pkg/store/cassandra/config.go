@@ -73,13 +73,21 @@ var consistencies = map[string]struct {
 
 var keyspaceName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,47}$`)
 
+// CheckKeyspace says what is wrong with the name of a keyspace.
+func CheckKeyspace(name string) error {
+	if !keyspaceName.MatchString(name) {
+		return fmt.Errorf("%q is no name of a keyspace: want a lower-case letter, then up to 47 letters, digits and underscores", name)
+	}
+	return nil
+}
+
 // cluster is the driver's configuration, for sessions in a keyspace or, where that is empty, in none.
 func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 	if len(c.Hosts) == 0 {
 		return nil, fmt.Errorf("no hosts are configured")
 	}
-	if !keyspaceName.MatchString(c.Keyspace) {
-		return nil, fmt.Errorf("%q is no name of a keyspace: want a lower-case letter, then up to 47 letters, digits and underscores", c.Keyspace)
+	if err := CheckKeyspace(c.Keyspace); err != nil {
+		return nil, err
 	}
 	consistency, known := consistencies[c.Consistency]
 	if !known {
@@ -112,7 +120,9 @@ func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 		cluster.Authenticator = gocql.PasswordAuthenticator{Username: c.Username, Password: c.Password}
 	}
 	if c.TLS != nil {
-		cluster.SslOpts = &gocql.SslOptions{Config: c.TLS, EnableHostVerification: !c.TLS.InsecureSkipVerify}
+		// Not left to the driver's default, which would take any certificate: each node's must name the address
+		// that is dialled, which for nodes that are found through others is an IP.
+		cluster.SslOpts = &gocql.SslOptions{Config: c.TLS, EnableHostVerification: true}
 	}
 	return cluster, nil
 }

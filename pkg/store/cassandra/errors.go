@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 
 	"github.com/gocql/gocql"
 
@@ -14,6 +15,15 @@ import (
 
 // ErrSchema says that the keyspace lacks tables that this program needs. Migrate makes them.
 var ErrSchema = errors.New("the keyspace is not ready for this program; run `dozaar migrate`")
+
+// ErrRefused says that the cluster is there and takes neither our name nor our password, or nobody without one.
+var ErrRefused = errors.New("the cluster does not let us in")
+
+// refused reads it from the text: the driver passes on nothing else of why a session could not be made.
+func refused(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "and/or password are incorrect") || strings.Contains(text, "authentication required")
+}
 
 // measure runs an operation under its name and gives its error that name and its sentinel.
 func (s *Store) measure(ctx context.Context, operation string, run func() error) error {

@@ -21,8 +21,8 @@ type Store struct {
 	serial      gocql.Consistency // of reads that must see what a lightweight transaction is deciding
 }
 
-// Open connects and checks that the tables are there. An error wraps ErrSchema where they are not, and
-// chat.ErrUnavailable where the cluster does not answer; a newer schema than this program knows is good enough.
+// Open connects and checks that the tables are there. An error wraps ErrSchema where they are not, ErrRefused where
+// the cluster does not let us in, and chat.ErrUnavailable where it does not answer; a newer schema than this program knows is good enough.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
 	operations, err := store.NewOperations(cfg.Registerer)
@@ -44,8 +44,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}, nil
 }
 
-// connect opens a session, with only those hosts that pass where a filter is given. The driver takes no context;
-// what it may wait is bounded by its timeouts.
+// connect opens a session, with only those hosts that pass where a filter is given. The driver takes no context: a
+// caller who gives up leaves it behind until its timeouts end it.
 func connect(ctx context.Context, cfg Config, keyspace string, only func(*gocql.HostInfo) bool) (*gocql.Session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -57,11 +57,32 @@ func connect(ctx context.Context, cfg Config, keyspace string, only func(*gocql.
 	if only != nil {
 		cluster.HostFilter = gocql.HostFilterFunc(only)
 	}
-	session, err := cluster.CreateSession()
-	if err != nil { // nobody there, nobody who lets us in: both may pass
-		return nil, fmt.Errorf("%w: %w", chat.ErrUnavailable, err)
+	type opened struct {
+		session *gocql.Session
+		err     error
 	}
-	return session, nil
+	result := make(chan opened, 1)
+	go func() {
+		session, err := cluster.CreateSession()
+		result <- opened{session, err}
+	}()
+	select {
+	case o := <-result:
+		if o.err == nil {
+			return o.session, nil
+		}
+		if refused(o.err) {
+			return nil, fmt.Errorf("%w: %w", ErrRefused, o.err)
+		}
+		return nil, fmt.Errorf("%w: %w", chat.ErrUnavailable, o.err) // nobody there, which may pass
+	case <-ctx.Done():
+		go func() { // it comes to its end by its own timeouts
+			if o := <-result; o.session != nil {
+				o.session.Close()
+			}
+		}()
+		return nil, ctx.Err()
+	}
 }
 
 // checkSchema reads the version of the keyspace's tables, on a session that does not need the keyspace to exist.
