@@ -27,24 +27,6 @@ type Registry interface {
 	Schema(ctx context.Context, id int) (string, error)
 }
 
-// Registrar is what registering the schemas needs of a schema registry.
-type Registrar interface {
-	// Register gives the id of a schema's text under a subject, registering it if it is new. The
-	// subject takes only schemas that are compatible both ways with all earlier ones.
-	Register(ctx context.Context, subject, schema string) (int, error)
-}
-
-// Register registers every event's schema, always in the same order. On a cluster of one's own it is a
-// step of a deployment, never a side effect of producing.
-func Register(ctx context.Context, r Registrar) error {
-	for _, e := range Events() {
-		if _, err := r.Register(ctx, e.Subject(), e.Schema()); err != nil {
-			return fmt.Errorf("register the schema of %s under %s: %w", e.Name, e.Subject(), err)
-		}
-	}
-	return nil
-}
-
 // lookupTimeout bounds one question to the registry while decoding.
 const lookupTimeout = 5 * time.Second
 

@@ -56,7 +56,7 @@ func (b *book) Schema(_ context.Context, id int) (string, error) {
 func newBook(t testing.TB) *book {
 	t.Helper()
 	b := &book{}
-	if err := Register(t.Context(), b); err != nil {
+	if _, err := Register(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 	return b

@@ -35,11 +35,24 @@ func (e Event) Subject() string { return e.Topic + "-value" }
 
 // Schema is the text of the newest version, which this program writes and reads.
 func (e Event) Schema() string {
-	text, err := files.ReadFile(fmt.Sprintf("avro/%s/v1.avsc", e.Name))
-	if err != nil {
-		panic("schemas: " + err.Error()) // the file is part of the binary
+	versions := e.Versions()
+	return versions[len(versions)-1]
+}
+
+// Versions are the texts of all versions, the oldest first.
+func (e Event) Versions() []string {
+	var versions []string
+	for {
+		text, err := files.ReadFile(fmt.Sprintf("avro/%s/v%d.avsc", e.Name, len(versions)+1))
+		if err != nil {
+			break
+		}
+		versions = append(versions, string(text))
 	}
-	return string(text)
+	if len(versions) == 0 {
+		panic("schemas: " + e.Name + " has no version") // the files are part of the binary
+	}
+	return versions
 }
 
 //go:embed avro topics.yaml

@@ -12,16 +12,6 @@ import (
 	"github.com/dozaar/dozaar/pkg/observe"
 )
 
-// check of the whole is what `dozaar all` and `dozaar config check` want to be right.
-func (c Config) check(p *problems) {
-	for _, group := range []checker{c.Process, c.HTTP, c.Tokens, c.Sockets, c.Presence, c.Data, c.Kafka, c.Cassandra, c.Redis, c.Embedded} {
-		group.check(p)
-	}
-	if same(c.HTTP.Listen, c.Process.AdminListen) {
-		p.add("admin-listen", "is the same address as DOZAAR_LISTEN; choose another port")
-	}
-}
-
 func (c ProcessConfig) check(p *problems) {
 	listenable(p, "admin-listen", c.AdminListen)
 	if _, err := observe.ParseLevel(c.LogLevel); err != nil {
@@ -83,11 +73,9 @@ func (c SocketConfig) check(p *problems) {
 	}
 }
 
+func (c LeaseConfig) check(p *problems) { atLeast(p, "presence-ttl", c.PresenceTTL, time.Second) }
+
 func (c PresenceConfig) check(p *problems) {
-	atLeast(p, "presence-ttl", c.PresenceTTL, time.Second)
-	if c.PresenceGrace < 0 || c.PresenceGrace >= c.PresenceTTL {
-		p.add("presence-grace", "must be shorter than the presence TTL (%s), is %s", c.PresenceTTL, c.PresenceGrace)
-	}
 	atLeast(p, "typing-ttl", c.TypingTTL, 100*time.Millisecond)
 }
 
@@ -96,31 +84,6 @@ func (c DataConfig) check(p *problems) {
 		p.add("data-dir", "must name a folder")
 	}
 }
-
-func (c KafkaConfig) check(p *problems) {
-	dialable(p, "kafka-brokers", c.KafkaBrokers)
-	if c.KafkaPartitions < 1 || c.KafkaPartitions > 10_000 {
-		p.add("kafka-partitions", "must be between 1 and 10000, is %d", c.KafkaPartitions)
-	}
-	if c.SchemaRegistryURL != "" {
-		u, err := url.Parse(string(c.SchemaRegistryURL))
-		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			p.add("schema-registry-url", "must be an http or https URL")
-		}
-	}
-}
-
-func (c CassandraConfig) check(p *problems) {
-	for _, host := range c.CassandraHosts {
-		if _, _, err := net.SplitHostPort(host); err == nil {
-			dialable(p, "cassandra-hosts", []string{host})
-		} else if host == "" || strings.ContainsAny(host, " /") {
-			p.add("cassandra-hosts", "%q is no host; write HOST or HOST:PORT", host)
-		}
-	}
-}
-
-func (c RedisConfig) check(p *problems) { dialable(p, "redis-addrs", c.RedisAddrs) }
 
 func (c EmbeddedConfig) check(p *problems) {
 	if c.EmbeddedKafka != "" {

@@ -23,7 +23,16 @@ type cli struct {
 	Help helpFlag   `short:"h" local:"" help:"Show help and exit."`
 	File configFile `name:"config" placeholder:"FILE" help:"YAML file with settings; its keys are the flags' names."`
 
-	All     allCmd     `cmd:"" help:"Run everything in one process, on embedded engines unless told otherwise."`
+	All      allCmd      `cmd:"" help:"Run every role in one process, on embedded engines unless told otherwise."`
+	Gateway  gatewayCmd  `cmd:"" help:"Run what clients connect to: sockets and HTTP API."`
+	Deliver  deliverCmd  `cmd:"" help:"Run what numbers messages, stores them and tells the gateways."`
+	Presence presenceCmd `cmd:"" help:"Run what finds who went offline, and tells who came and went."`
+
+	Migrate  migrateCmd  `cmd:"" help:"Make Cassandra's tables."`
+	Schemas  schemasCmd  `cmd:"" help:"Register or check the schemas."`
+	Topics   topicsCmd   `cmd:"" help:"Make, check or adopt the topics."`
+	Registry registryCmd `cmd:"" help:"Run a schema registry, for development."`
+
 	Token   tokenCmd   `cmd:"" help:"Print a token for a user."`
 	Config  configCmd  `cmd:"" help:"Print or check the configuration."`
 	Version versionCmd `cmd:"" help:"Print the version."`

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/dozaar/dozaar/pkg/chat"
@@ -12,7 +11,7 @@ import (
 	"github.com/dozaar/dozaar/schemas/registry"
 )
 
-// clients are the engines as the roles see them.
+// clients are the engines as the roles see them. What a role does not use is not there.
 type clients struct {
 	kafka    kafka.Config
 	group    string // of deliver
@@ -20,95 +19,122 @@ type clients struct {
 	producer *kafka.Producer
 	store    store
 	redis    redis.Client
-	epochs   map[string]int32 // log epoch by topic
-	// partitions is the number of partitions by topic.
-	partitions map[string]int32
+	topics   map[string]chat.TopicIdentity // with the log epochs that the store remembers
 }
 
-// connect opens the clients, makes topics and registers schemas where they are missing, and checks
-// that the log is the one from which the store was filled.
+// connect opens the clients that the role uses, waits until each engine is there, and checks that it is as the role
+// needs it. Nothing is made or changed.
 func (p *process) connect(ctx context.Context, e engines) (c clients, err error) {
-	if c.redis, err = redis.Open(redis.Config{Addrs: e.redis, Logger: p.log, Registerer: p.metrics}); err != nil {
+	if c.redis, err = p.connectRedis(ctx, e); err != nil {
 		return c, err
 	}
-	p.life.OnStop("Redis client", func(context.Context) error { return c.redis.Close() })
-	p.health.Add("redis", func(ctx context.Context) error { return c.redis.Ping(ctx).Err() })
+	if c.store, err = p.connectStore(ctx); err != nil {
+		return c, err
+	}
+	if p.role == rolePresence {
+		return c, nil
+	}
+	c.group = e.group
+	if c.kafka, err = p.cfg.kafka(e, p.telling()); err != nil {
+		return c, err
+	}
+	if c.topics, err = p.checkTopics(ctx, c.store, c.kafka, e); err != nil {
+		return c, err
+	}
+	if c.codec, err = p.connectRegistry(ctx, e); err != nil {
+		return c, err
+	}
+	c.producer, err = p.connectProducer(c)
+	return c, err
+}
 
-	if c.store, err = p.openStore(ctx); err != nil {
-		return c, err
+func (p *process) connectRedis(ctx context.Context, e engines) (redis.Client, error) {
+	cfg, err := p.cfg.redis(e, p.telling())
+	if err != nil {
+		return nil, err
 	}
-	p.life.OnStop("store", func(context.Context) error { return c.store.Close() })
-	p.health.Add("store", func(ctx context.Context) error {
-		_, _, err := c.store.TopicIdentity(ctx, schemas.TopicMessages)
+	client, err := redis.Open(cfg)
+	if err != nil {
+		return nil, err
+	}
+	p.life.OnStop("Redis client", func(context.Context) error { return client.Close() })
+	err = p.waiting.until(ctx, "Redis", func(ctx context.Context) error {
+		err := redis.Ready(ctx, client)
+		if err != nil && !redis.Refused(err) {
+			return fmt.Errorf("redis: %w: %w", chat.ErrUnavailable, err)
+		}
 		return err
 	})
-
-	c.group = e.group
-	c.kafka = kafka.Config{Brokers: e.brokers, ClientID: p.instance, Logger: p.log, Registerer: p.metrics}
-	topics, err := kafka.EnsureTopics(ctx, kafka.TopicsConfig{
-		Config: c.kafka, Partitions: int32(p.cfg.Kafka.KafkaPartitions), Groups: e.groups(),
-	})
 	if err != nil {
-		return c, err
+		return nil, fmt.Errorf("DOZAAR_REDIS_ADDRS: %w", err)
 	}
-	consumed, err := kafka.HasConsumed(ctx, c.kafka, e.group)
-	if err != nil {
-		return c, err
-	}
-	if c.epochs, err = matchTopics(ctx, c.store, topics, consumed); err != nil {
-		return c, err
-	}
-	c.partitions = map[string]int32{}
-	for _, topic := range topics {
-		c.partitions[topic.Topic] = topic.Partitions
-	}
-
-	schemaRegistry, err := registry.New(nil, e.registry)
-	if err != nil {
-		return c, err
-	}
-	p.life.OnStop("schema registry client", func(context.Context) error { schemaRegistry.Close(); return nil })
-	if err := schemas.Register(ctx, schemaRegistry); err != nil {
-		return c, fmt.Errorf("register the schemas: %w", err)
-	}
-	if c.codec, err = schemas.NewCodec(ctx, schemaRegistry); err != nil {
-		return c, err
-	}
-	if c.producer, err = kafka.NewProducer(kafka.ProducerConfig{Config: c.kafka, Source: "/dozaar/" + p.instance}, c.codec); err != nil {
-		return c, err
-	}
-	p.life.OnStop("producer", c.producer.Close)
-	p.health.Add("kafka", c.producer.Ready)
-	return c, nil
+	p.health.Add("redis", func(ctx context.Context) error { return redis.Ready(ctx, client) })
+	return client, nil
 }
 
-// matchTopics compares the topics with what the store remembers, and has it remember new ones. A
-// position in another topic of the same name, or in one with more partitions, would not mean what the
-// stored positions mean, and history would be overwritten: that is refused. So is a store that knows no topic
-// although records were consumed: what they said is not in it, and would never come again.
-func matchTopics(ctx context.Context, store topicIdentities, topics []chat.TopicIdentity, consumed bool) (epochs map[string]int32, err error) {
-	epochs = map[string]int32{}
-	var faults []error
-	for _, topic := range topics {
-		known, found, err := store.TopicIdentity(ctx, topic.Topic)
-		if err != nil {
-			return nil, err
-		}
-		if !found && consumed {
-			return nil, fmt.Errorf("the store is empty, but the log's records were consumed into one already: bring back that store, or start with an empty log")
-		}
-		if !found {
-			if err := store.PutTopicIdentity(ctx, topic); err != nil {
-				return nil, err
-			}
-			known = topic
-		}
-		if known.ID != topic.ID || known.Partitions != topic.Partitions {
-			faults = append(faults, fmt.Errorf(
-				"topic %s is not the one that the store was filled from (id %s with %d partitions, was %s with %d): bring back that log, or start with an empty store",
-				topic.Topic, topic.ID, topic.Partitions, known.ID, known.Partitions))
-		}
-		epochs[topic.Topic] = known.Epoch
+func (p *process) connectStore(ctx context.Context) (store, error) {
+	s, err := p.cfg.openStore(ctx, p.waiting, p.telling())
+	if err != nil {
+		return nil, err
 	}
-	return epochs, errors.Join(faults...)
+	p.life.OnStop("store", func(context.Context) error { return s.Close() })
+	p.health.Add("store", func(ctx context.Context) error {
+		_, _, err := s.TopicIdentity(ctx, schemas.TopicMessages)
+		return err
+	})
+	return s, nil
+}
+
+// checkTopics wants the log to be the one from which the store was filled. A position in another topic of the same
+// name, or in one with more partitions, would not mean what the stored positions mean, and history would be
+// overwritten.
+func (p *process) checkTopics(ctx context.Context, s store, cfg kafka.Config, e engines) (map[string]chat.TopicIdentity, error) {
+	var known map[string]chat.TopicIdentity
+	err := p.waiting.until(ctx, "the store", func(ctx context.Context) (err error) {
+		known, err = knownTopics(ctx, s)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return known, p.waiting.until(ctx, "Kafka", func(ctx context.Context) error {
+		_, err := kafka.NeedTopics(ctx, kafka.TopicsConfig{Config: cfg, Known: known, Groups: e.groups()})
+		return err
+	})
+}
+
+// connectRegistry looks the schemas' ids up. After that a registry that is away stops nobody: ids are kept, and only a
+// schema that is new to the process waits for it.
+func (p *process) connectRegistry(ctx context.Context, e engines) (codec *schemas.Codec, err error) {
+	client, err := registry.New(nil, e.registry)
+	if err != nil {
+		return nil, err
+	}
+	p.life.OnStop("schema registry client", func(context.Context) error { client.Close(); return nil })
+	return codec, p.waiting.until(ctx, "the schema registry", func(ctx context.Context) error {
+		codec, err = schemas.NewCodec(ctx, client)
+		return err
+	})
+}
+
+// connectProducer makes the producer, and has it refuse as soon as a topic is no longer the one that was checked.
+func (p *process) connectProducer(c clients) (*kafka.Producer, error) {
+	producer, err := kafka.NewProducer(kafka.ProducerConfig{Config: c.kafka, Source: "/dozaar/" + p.instance}, c.codec)
+	if err != nil {
+		return nil, err
+	}
+	p.life.OnStop("producer", producer.Close)
+	p.health.Add("kafka", producer.Ready)
+	watch, err := kafka.NewWatch(kafka.WatchConfig{Config: c.kafka, Topics: sorted(c.topics)})
+	if err != nil {
+		return nil, err
+	}
+	p.life.Go("topics", func(ctx context.Context) error {
+		err := watch.Run(ctx)
+		if err != nil {
+			producer.Refuse(err)
+		}
+		return err
+	})
+	return producer, nil
 }

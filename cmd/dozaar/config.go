@@ -7,8 +7,8 @@ import (
 	"github.com/dozaar/dozaar/pkg/auth"
 )
 
-// Config is every setting of every role, one group per concern. A role embeds the groups that it uses, and
-// only those are its flags.
+// Config is every setting of every command, one group per concern. A command embeds the groups that it uses,
+// and only those are its flags.
 type Config struct {
 	Dev bool `help:"For trying out: a secret of its own in the data folder, the page at /, every origin allowed."`
 
@@ -16,10 +16,14 @@ type Config struct {
 	HTTP      HTTPConfig      `embed:"" group:"HTTP:"`
 	Tokens    TokenConfig     `embed:"" group:"Tokens:"`
 	Sockets   SocketConfig    `embed:"" group:"Sockets:"`
+	Lease     LeaseConfig     `embed:"" group:"Presence:"`
 	Presence  PresenceConfig  `embed:"" group:"Presence:"`
 	Data      DataConfig      `embed:"" group:"Data:"`
 	Kafka     KafkaConfig     `embed:"" group:"Kafka:"`
+	Topics    TopicsConfig    `embed:"" group:"Kafka:"`
+	Registry  RegistryConfig  `embed:"" group:"Schema registry:"`
 	Cassandra CassandraConfig `embed:"" group:"Cassandra:"`
+	Keyspace  KeyspaceConfig  `embed:"" group:"Cassandra:"`
 	Redis     RedisConfig     `embed:"" group:"Redis:"`
 	Embedded  EmbeddedConfig  `embed:"" group:"Embedded engines:"`
 }
@@ -78,9 +82,13 @@ type SocketConfig struct {
 	RateRefusals   Rate `default:"10/s:300" placeholder:"RATE" help:"Events refused for their rate; past that the socket is closed."`
 }
 
-// PresenceConfig is when users are online and typing.
+// LeaseConfig is how long a user's lease lives: whoever reads leases must say the same as who writes them.
+type LeaseConfig struct {
+	PresenceTTL time.Duration `name:"presence-ttl" default:"5m" placeholder:"DURATION" help:"How long a user stays online after the last sign of their gateway; the same in every role."`
+}
+
+// PresenceConfig is when users are gone, and how long they type.
 type PresenceConfig struct {
-	PresenceTTL   time.Duration `name:"presence-ttl" default:"5m" placeholder:"DURATION" help:"How long a user stays online after the last sign of their gateway."`
 	PresenceGrace time.Duration `name:"presence-grace" default:"10s" placeholder:"DURATION" help:"How long a user who left stays online, so that a reload is not told to anybody."`
 	TypingTTL     time.Duration `name:"typing-ttl" default:"10s" placeholder:"DURATION" help:"How long somebody is typing without saying so again."`
 }
@@ -88,23 +96,6 @@ type PresenceConfig struct {
 // DataConfig is where a process keeps files.
 type DataConfig struct {
 	DataDir string `default:"./data" placeholder:"DIR" help:"Folder of the embedded engines and of the secret that --dev makes."`
-}
-
-// KafkaConfig is Kafka and its schema registry.
-type KafkaConfig struct {
-	KafkaBrokers      []string `placeholder:"HOST:PORT" help:"Brokers; embedded if not given (all only)."`
-	KafkaPartitions   int      `default:"64" placeholder:"N" help:"Partitions of topics that are made; those that exist keep theirs."`
-	SchemaRegistryURL URL      `name:"schema-registry-url" placeholder:"URL" help:"Schema registry; embedded if not given (all only)."`
-}
-
-// CassandraConfig is the store.
-type CassandraConfig struct {
-	CassandraHosts []string `placeholder:"HOST[:PORT]" help:"Nodes to begin with; embedded SQLite if not given. The keyspace dozaar and its tables are made if missing."`
-}
-
-// RedisConfig is presence and relay.
-type RedisConfig struct {
-	RedisAddrs []string `placeholder:"HOST:PORT" help:"Redis; embedded if not given (all only)."`
 }
 
 // EmbeddedConfig is where embedded engines listen, for those who want to look or read along.

@@ -45,14 +45,13 @@ func (*configPrintCmd) Run(ctx *kong.Context, a *app) error {
 	return encoder.Close()
 }
 
-type configCheckCmd struct{}
+type configCheckCmd struct {
+	Role string `local:"" enum:"all,gateway,deliver,presence" default:"all" placeholder:"ROLE" help:"Check what this role would be started with: all, gateway, deliver or presence."`
+}
 
-// Run checks what `dozaar all` would be started with.
-func (*configCheckCmd) Run(parent *configCmd, a *app) error {
-	found := a.settings.all(parent.Config)
-	if err := parent.CheckGateway(); err != nil {
-		found = append(found, problem{where: variable("jwt-secret") + " (--jwt-secret)", what: err.Error()})
-	}
+// Run checks what `dozaar all`, or another role, would be started with.
+func (c *configCheckCmd) Run(parent *configCmd, a *app) error {
+	found := a.settings.all(parent.of(c.Role))
 	if len(found) == 0 {
 		_, err := fmt.Fprintln(a.stdout, "the configuration is valid")
 		return err

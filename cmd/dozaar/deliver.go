@@ -9,6 +9,10 @@ import (
 
 // deliver builds the role that numbers, stores and rebroadcasts.
 func (p *process) deliver(c clients) error {
+	partitions := map[string]int32{}
+	for name, topic := range c.topics {
+		partitions[name] = topic.Partitions
+	}
 	sender := relay.NewSender(relay.SenderConfig{Redis: c.redis, Name: "deliver-" + p.instance, Logger: p.log, Registerer: p.metrics})
 	p.life.Go("deliver's relay", sender.Run)
 	d := deliver.New(deliver.Config{
@@ -17,13 +21,13 @@ func (p *process) deliver(c clients) error {
 		Sender:      sender,
 		DeadLetters: c.producer,
 		Decoder:     c.codec,
-		PartitionOf: kafka.Partitions(c.partitions),
+		PartitionOf: kafka.Partitions(partitions),
 		Logger:      p.log,
 		Registerer:  p.metrics,
 	})
 	consumer, err := kafka.NewConsumer(kafka.ConsumerConfig{
 		Config: c.kafka, Group: c.group, Topics: deliver.Topics(),
-		Epoch: func(topic string) int32 { return c.epochs[topic] },
+		Epoch: func(topic string) int32 { return c.topics[topic].Epoch },
 	}, d.Worker)
 	if err != nil {
 		return err
@@ -33,5 +37,5 @@ func (p *process) deliver(c clients) error {
 }
 
 func (p *process) directory(c clients) *presence.Directory {
-	return presence.NewDirectory(presence.DirectoryConfig{Redis: c.redis, TTL: p.cfg.Presence.PresenceTTL, Logger: p.log})
+	return presence.NewDirectory(presence.DirectoryConfig{Redis: c.redis, TTL: p.cfg.Lease.PresenceTTL, Logger: p.log})
 }

@@ -1,10 +1,13 @@
 package main
 
 import (
-	"context"
-	"path/filepath"
+	"log/slog"
 
-	"github.com/dozaar/dozaar/pkg/embedded"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/dozaar/dozaar/pkg/kafka"
+	"github.com/dozaar/dozaar/pkg/redis"
+	"github.com/dozaar/dozaar/pkg/store/cassandra"
 	"github.com/dozaar/dozaar/streams/deliver"
 )
 
@@ -16,57 +19,50 @@ type engines struct {
 	group    string // of deliver
 }
 
-// deliverGroup is the consumer group of the delivers that fill one store. Cassandra is everybody's. The embedded
-// store is this data folder's alone, and so is its group: two processes in one group would each store half of
-// the messages.
-func (p *process) deliverGroup() (string, error) {
-	if len(p.cfg.Cassandra.CassandraHosts) > 0 {
-		return "dozaar-deliver", nil
+// given are the engines whose addresses are settings.
+func (c Config) given() engines {
+	return engines{
+		brokers: c.Kafka.KafkaBrokers, registry: string(c.Registry.SchemaRegistryURL), redis: c.Redis.RedisAddrs,
+		group: c.Cassandra.CassandraKeyspace + "-deliver",
 	}
-	id, err := dataID(p.cfg.Data.DataDir)
-	return "dozaar-deliver-" + id, err
 }
 
-// engines starts what the settings give no address of.
-func (p *process) engines() (e engines, err error) {
-	e = engines{brokers: p.cfg.Kafka.KafkaBrokers, registry: string(p.cfg.Kafka.SchemaRegistryURL), redis: p.cfg.Redis.RedisAddrs}
-	if e.group, err = p.deliverGroup(); err != nil {
-		return e, err
-	}
-	if len(e.brokers) == 0 {
-		kafka, err := embedded.StartKafka(embedded.KafkaConfig{
-			Dir: p.dataDir("kafka"), Listen: p.cfg.Embedded.EmbeddedKafka, Protect: []string{e.group}, Logger: p.log,
-		})
-		if err != nil {
-			return e, err
-		}
-		p.life.OnStop("embedded Kafka", func(context.Context) error { return kafka.Close() })
-		p.life.Go("embedded Kafka's retention", kafka.Run)
-		e.brokers = []string{kafka.Addr()}
-	}
-	if e.registry == "" {
-		registry, err := embedded.StartRegistry(embedded.RegistryConfig{
-			Dir: p.dataDir("registry"), Listen: p.cfg.Embedded.EmbeddedRegistry, Logger: p.log,
-		})
-		if err != nil {
-			return e, err
-		}
-		p.life.OnStop("embedded schema registry", func(context.Context) error { return registry.Close() })
-		e.registry = registry.URL()
-	}
-	if len(e.redis) == 0 {
-		redis, err := embedded.StartRedis()
-		if err != nil {
-			return e, err
-		}
-		p.life.OnStop("embedded Redis", func(context.Context) error { redis.Close(); return nil })
-		p.life.Go("embedded Redis' clock", redis.Run)
-		e.redis = []string{redis.Addr()}
-	}
-	return e, nil
-}
-
-func (p *process) dataDir(of string) string { return filepath.Join(p.cfg.Data.DataDir, of) }
-
-// groups are the consumer groups and what they read.
+// groups are the consumer groups and what they read. A group belongs to a store: the delivers of one group share
+// the messages out, and each store wants all of them. Cassandra's is named after its keyspace, the embedded store's
+// after its data folder.
 func (e engines) groups() map[string][]string { return map[string][]string{e.group: deliver.Topics()} }
+
+// telling is who a client is and where it tells what it does. A metric is registered once in a process.
+type telling struct {
+	name    string
+	log     *slog.Logger
+	metrics prometheus.Registerer // nil: not told
+}
+
+func (c Config) kafka(e engines, t telling) (kafka.Config, error) {
+	tls, err := c.Kafka.tls().config()
+	return kafka.Config{
+		Brokers: e.brokers, ClientID: t.name, TLS: tls, Logger: t.log, Registerer: t.metrics,
+		SASL: kafka.SASL{
+			Mechanism: c.Kafka.KafkaSASL, Username: c.Kafka.KafkaUsername, Password: string(c.Kafka.KafkaPassword.Reveal()),
+		},
+	}, err
+}
+
+func (c Config) cassandra(t telling) (cassandra.Config, error) {
+	tls, err := c.Cassandra.tls().config()
+	return cassandra.Config{
+		Hosts: c.Cassandra.CassandraHosts, Keyspace: c.Cassandra.CassandraKeyspace, LocalDC: c.Cassandra.CassandraDC,
+		Username: c.Cassandra.CassandraUsername, Password: string(c.Cassandra.CassandraPassword.Reveal()), TLS: tls,
+		Replication: c.Keyspace.CassandraReplication, Logger: t.log, Registerer: t.metrics,
+	}, err
+}
+
+func (c Config) redis(e engines, t telling) (redis.Config, error) {
+	tls, err := c.Redis.tls().config()
+	return redis.Config{
+		Addrs: e.redis, MasterName: c.Redis.RedisMaster, Cluster: c.Redis.RedisCluster, DB: c.Redis.RedisDB,
+		Username: c.Redis.RedisUsername, Password: string(c.Redis.RedisPassword.Reveal()),
+		SentinelPassword: string(c.Redis.RedisSentinelPassword.Reveal()), TLS: tls, Logger: t.log, Registerer: t.metrics,
+	}, err
+}

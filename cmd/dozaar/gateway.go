@@ -40,7 +40,7 @@ func (p *process) gateway(ctx context.Context, c clients) (net.Addr, error) {
 
 	var g *gateway.Gateway
 	leases := presence.NewLeases(presence.LeasesConfig{
-		Redis: c.redis, Instance: p.instance, TTL: p.cfg.Presence.PresenceTTL, Grace: p.cfg.Presence.PresenceGrace,
+		Redis: c.redis, Instance: p.instance, TTL: p.cfg.Lease.PresenceTTL, Grace: p.cfg.Presence.PresenceGrace,
 		Forgotten: func(ctx context.Context) { g.Resync(ctx, "leases were lost") },
 		Logger:    p.log, Registerer: p.metrics,
 	})
@@ -96,7 +96,7 @@ func (p *process) serve(ctx context.Context, c clients, verifier *auth.Verifier,
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", p.cfg.HTTP.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("DOZAAR_LISTEN: %w", err)
+		return nil, listening("listen", p.cfg.HTTP.Listen, err)
 	}
 	server := &http.Server{
 		Handler:           bodyDeadline(min(30*time.Second, limits.ConnectTimeout), uncleaned("/v1/", v1, mux)),

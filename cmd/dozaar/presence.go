@@ -10,7 +10,7 @@ import (
 func (p *process) presence(c clients) error {
 	announcer := p.announcer(c, p.ephemeralRelay(c, "presence"))
 	sweeper := presence.NewSweeper(presence.SweeperConfig{
-		Redis: c.redis, TTL: p.cfg.Presence.PresenceTTL, Logger: p.log, Registerer: p.metrics,
+		Redis: c.redis, TTL: p.cfg.Lease.PresenceTTL, Logger: p.log, Registerer: p.metrics,
 	}, announcer.Enqueue)
 	p.life.Go("presence", streamspresence.New(sweeper, announcer).Run)
 	return nil

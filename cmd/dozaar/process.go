@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -8,8 +9,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -20,16 +23,20 @@ import (
 // stopped, in reverse order of building.
 type process struct {
 	cfg      Config
+	role     string
 	instance string // this process's name in Redis and Kafka: never used by two boots
 	out      io.Writer
 	log      *slog.Logger
 	metrics  *prometheus.Registry
 	health   *observe.Health
 	life     *observe.Lifecycle
+	waiting  *waiting
 	started  atomic.Bool // every part is built
+
+	adminAddress net.Addr
 }
 
-func newProcess(cfg Config, out, logs io.Writer) (*process, error) {
+func newProcess(cfg Config, role string, out, logs io.Writer) (*process, error) {
 	log, err := observe.NewLogger(logs, cfg.Process.LogFormat, cfg.Process.LogLevel)
 	if err != nil {
 		return nil, err
@@ -37,6 +44,7 @@ func newProcess(cfg Config, out, logs io.Writer) (*process, error) {
 	b := currentBuild()
 	p := &process{
 		cfg:      cfg,
+		role:     role,
 		instance: instanceName(),
 		out:      out,
 		log:      log,
@@ -44,9 +52,10 @@ func newProcess(cfg Config, out, logs io.Writer) (*process, error) {
 		health:   observe.NewHealth(),
 		life:     observe.NewLifecycle(log, cfg.Process.ShutdownTimeout),
 	}
+	p.waiting = &waiting{log: log}
 	p.health.Add("started", func(context.Context) error {
 		if !p.started.Load() {
-			return errors.New("still starting")
+			return cmp.Or(p.waiting.state(), errors.New("still starting"))
 		}
 		return nil
 	})
@@ -54,11 +63,23 @@ func newProcess(cfg Config, out, logs io.Writer) (*process, error) {
 		Listen: cfg.Process.AdminListen, Health: p.health, Gatherer: p.metrics, Logger: log,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("DOZAAR_ADMIN_LISTEN: %w", err)
+		return nil, listening("admin-listen", cfg.Process.AdminListen, err)
 	}
+	p.adminAddress = admin.Addr()
 	p.life.Go("admin server", admin.Run)
 	return p, nil
 }
+
+// listening explains why an address could not be taken. On one machine every role but one needs other ones.
+func listening(flag, address string, err error) error {
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s (--%s): %w", variable(flag), flag, err)
+	}
+	return fmt.Errorf("%s (--%s): %s is taken by another process, perhaps another role on this machine; give each its own, or port 0 for a free one",
+		variable(flag), flag, address)
+}
+
+func (p *process) telling() telling { return telling{p.instance, p.log, p.metrics} }
 
 func instanceName() string {
 	host, err := os.Hostname()
@@ -84,7 +105,8 @@ func (p *process) run(ctx context.Context, build func(ctx context.Context) error
 	}
 	p.started.Store(true)
 	stopping := context.AfterFunc(ctx, func() {
-		p.log.Info("stopping: no new sockets; what is in flight is finished", "at_most", p.cfg.Process.ShutdownTimeout)
+		p.health.Drain()
+		p.log.Info("stopping: nothing new is taken; what is in flight is finished", "at_most", p.cfg.Process.ShutdownTimeout)
 	})
 	defer stopping()
 	err := p.life.Wait(ctx)

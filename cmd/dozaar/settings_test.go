@@ -153,7 +153,7 @@ func TestConfigCheckNamesEverythingAtOnce(t *testing.T) {
 		"DOZAAR_MAX_FRAME=1GiB", "DOZAAR_SOCKET_BUFFER=1KiB", "DOZAAR_SOCKETS_PER_USER=0", "DOZAAR_RATE_MESSAGES=30",
 		"DOZAAR_CONNECT_TIMEOUT=0s", "DOZAAR_CONNECTIONS_PER_ADDRESS=-1", "DOZAAR_RATE_HANDSHAKES=0/s:1", "DOZAAR_TRUSTED_PROXIES=proxy.example",
 		"DOZAAR_PRESENCE_TTL=soon", "DOZAAR_PRESENCE_GRACE=10m", "DOZAAR_TYPING_TTL=-1s",
-		"DOZAAR_KAFKA_BROKERS=kafka", "DOZAAR_KAFKA_PARTITIONS=0", "DOZAAR_SCHEMA_REGISTRY_URL=registry:8081",
+		"DOZAAR_KAFKA_BROKERS=kafka", "DOZAAR_KAFKA_PARTITIONS=-1", "DOZAAR_SCHEMA_REGISTRY_URL=registry:8081",
 		"DOZAAR_CASSANDRA_HOSTS=a b", "DOZAAR_REDIS_ADDRS=redis:0", "DOZAAR_EMBEDDED_KAFKA=9092", "DOZAAR_EMBEDDED_REGISTRY=x",
 		"DOZAAR_DEV=perhaps",
 	}
@@ -288,7 +288,7 @@ func TestAllStopsBeforeStartingOnAWrongConfiguration(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	var stderr strings.Builder
-	env := func(name string) (string, bool) { return "0", name == "DOZAAR_KAFKA_PARTITIONS" }
+	env := func(name string) (string, bool) { return "-1", name == "DOZAAR_KAFKA_PARTITIONS" }
 	if code := run(ctx, []string{"all", "--dev", "--data-dir", t.TempDir()}, env, io.Discard, &stderr); code != exitFailed || !strings.Contains(stderr.String(), "DOZAAR_KAFKA_PARTITIONS") {
 		t.Fatalf("exit code %d: %s", code, stderr.String())
 	}

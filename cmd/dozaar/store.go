@@ -11,6 +11,7 @@ import (
 	"github.com/dozaar/dozaar/pkg/gateway"
 	"github.com/dozaar/dozaar/pkg/store/cassandra"
 	"github.com/dozaar/dozaar/pkg/store/sqlite"
+	"github.com/dozaar/dozaar/schemas"
 	"github.com/dozaar/dozaar/streams/deliver"
 	"github.com/dozaar/dozaar/streams/presence"
 )
@@ -33,18 +34,41 @@ type topicIdentities interface {
 	PutTopicIdentity(ctx context.Context, identity chat.TopicIdentity) error
 }
 
-// openStore opens Cassandra where it is given, with its tables made, else the embedded store.
-func (p *process) openStore(ctx context.Context) (store, error) {
-	if hosts := p.cfg.Cassandra.CassandraHosts; len(hosts) > 0 {
-		cfg := cassandra.Config{Hosts: hosts, Logger: p.log, Registerer: p.metrics}
-		if _, err := cassandra.Migrate(ctx, cfg); err != nil {
-			return nil, fmt.Errorf("DOZAAR_CASSANDRA_HOSTS: %w", err)
+// openStore opens Cassandra where it is given, else the embedded store in the data folder. Cassandra is waited for.
+func (c Config) openStore(ctx context.Context, w *waiting, t telling) (s store, err error) {
+	if len(c.Cassandra.CassandraHosts) == 0 {
+		dir := filepath.Join(c.Data.DataDir, "store")
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("DOZAAR_DATA_DIR: %w", err)
 		}
-		return cassandra.Open(ctx, cfg)
+		return sqlite.Open(ctx, filepath.Join(dir, "dozaar.db"), t.log, t.metrics)
 	}
-	dir := p.dataDir("store")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("DOZAAR_DATA_DIR: %w", err)
+	cfg, err := c.cassandra(t)
+	if err != nil {
+		return nil, err
 	}
-	return sqlite.Open(ctx, filepath.Join(dir, "dozaar.db"), p.log, p.metrics)
+	err = w.until(ctx, "Cassandra", func(ctx context.Context) error {
+		s, err = cassandra.Open(ctx, cfg)
+		return err
+	})
+	return s, err
+}
+
+// knownTopics is what the store remembers, by name.
+func knownTopics(ctx context.Context, s topicIdentities) (map[string]chat.TopicIdentity, error) {
+	topics, err := schemas.Topics()
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]chat.TopicIdentity{}
+	for _, topic := range topics {
+		identity, found, err := s.TopicIdentity(ctx, topic.Name)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			known[topic.Name] = identity
+		}
+	}
+	return known, nil
 }

@@ -55,7 +55,7 @@ func TestRegistryKeepsItsIDs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := schemas.Register(t.Context(), client); err != nil {
+	if _, err := schemas.Register(t.Context(), client); err != nil {
 		t.Fatal(err)
 	}
 	want := ids(t, client)
@@ -113,12 +113,12 @@ func TestRegistryJournal(t *testing.T) {
 		return info.Size()
 	}
 	r, client := startRegistry(t, dir)
-	if err := schemas.Register(t.Context(), client); err != nil {
+	if _, err := schemas.Register(t.Context(), client); err != nil {
 		t.Fatal(err)
 	}
 	before := size()
 	for range 3 {
-		if err := schemas.Register(t.Context(), client); err != nil {
+		if _, err := schemas.Register(t.Context(), client); err != nil {
 			t.Fatal(err)
 		}
 		ids(t, client)

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,8 @@ import (
 type Config struct {
 	Brokers    []string              // host:port, at least one
 	ClientID   string                // what the brokers call us in their logs; default "dozaar"
+	TLS        *tls.Config           // nil: none; the broker's name is checked against its certificate
+	SASL       SASL                  // zero: none
 	Logger     *slog.Logger          // default: discard
 	Registerer prometheus.Registerer // default: none
 }
@@ -21,6 +24,9 @@ type Config struct {
 func (c *Config) defaults() error {
 	if len(c.Brokers) == 0 {
 		return errors.New("kafka: no brokers are configured")
+	}
+	if _, err := c.SASL.options(); err != nil {
+		return err
 	}
 	if c.ClientID == "" {
 		c.ClientID = "dozaar"
@@ -35,11 +41,16 @@ func (c *Config) defaults() error {
 }
 
 func (c *Config) options(more ...kgo.Opt) []kgo.Opt {
-	return append([]kgo.Opt{
+	options := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(c.ClientID),
 		kgo.WithLogger(clientLog{c.Logger}),
-	}, more...)
+	}
+	if c.TLS != nil {
+		options = append(options, kgo.DialTLSConfig(c.TLS)) // each dial sets the name to check
+	}
+	mechanism, _ := c.SASL.options() // defaults has looked at the error
+	return append(append(options, mechanism...), more...)
 }
 
 // clientLog gives the client library's log to slog. What it calls information is of interest only when

@@ -1,9 +1,11 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/dozaar/dozaar/pkg/chat"
@@ -59,6 +61,7 @@ type Producer struct {
 	codec   Encoder
 	client  *kgo.Client
 	metrics *producerMetrics
+	refusal atomic.Pointer[error]
 }
 
 // NewProducer makes a producer. It does not wait for the cluster: until that answers, publishes fail as
@@ -123,6 +126,17 @@ func (p *Producer) Close(ctx context.Context) error {
 // Ready tells whether a broker answers.
 func (p *Producer) Ready(ctx context.Context) error { return p.client.Ping(ctx) }
 
+// Refuse has every publish fail from here on, as unavailable: what the topics' names stand for is another log now,
+// and nobody shall be told that a message is safe in it. One that was under way fails too.
+func (p *Producer) Refuse(why error) { p.refusal.CompareAndSwap(nil, &why) }
+
+func (p *Producer) refused() error {
+	if why := p.refusal.Load(); why != nil {
+		return *why
+	}
+	return nil
+}
+
 // PublishMessage returns nil when all in-sync replicas have the message, chat.ErrUnavailable (wrapped)
 // when that could not be learned in time, and another error when no retry would help.
 func (p *Producer) PublishMessage(ctx context.Context, m chat.Message) error {
@@ -168,6 +182,10 @@ func (p *Producer) publish(ctx context.Context, r *kgo.Record) error {
 	timeout := time.NewTimer(p.cfg.DeliveryTimeout)
 	defer timeout.Stop()
 	start := time.Now()
+	if err := p.refused(); err != nil {
+		p.metrics.failed(r.Topic)
+		return fmt.Errorf("publish to %s: %w: %w", r.Topic, chat.ErrUnavailable, err)
+	}
 	done := make(chan error, 1)
 	p.client.TryProduce(context.WithoutCancel(ctx), r, func(_ *kgo.Record, err error) { done <- err })
 
@@ -179,6 +197,7 @@ func (p *Producer) publish(ctx context.Context, r *kgo.Record) error {
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
+	err = cmp.Or(err, p.refused())
 	if err == nil {
 		p.metrics.published(r.Topic, time.Since(start))
 		return nil

@@ -1,9 +1,11 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,16 +16,18 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// ErrTopics is wrapped by what CheckTopics finds wrong, and by what EnsureTopics will not mend by itself.
-var ErrTopics = errors.New("the topics are not as they must be")
-
 // TopicsConfig says which topics and groups there are to be.
 type TopicsConfig struct {
 	Config
 
-	Topics     []schemas.Topic     // default: all of topics.yaml
-	Partitions int32               // instead of what topics.yaml says, where a topic is made; 0: topics.yaml's
-	Groups     map[string][]string // consumer group → topics that it reads
+	Topics []schemas.Topic     // default: all of topics.yaml
+	Groups map[string][]string // consumer group → topics that it reads
+
+	// Known is what the store remembers of topics, by name: a topic that is another one now is a fault, and one that
+	// is not among them too, but for EnsureTopics. Nil: there is no store to compare with.
+	Known map[string]chat.TopicIdentity
+	// Partitions is how many each topic has, and gets. 0: as many as the store remembers, else topics.yaml's.
+	Partitions int32
 
 	// StartMissing lets EnsureTopics start a group that has no offset at the log's start even where
 	// older records are gone already: right for a new group, wrong for one whose offsets were lost.
@@ -36,15 +40,48 @@ type TopicsConfig struct {
 //
 // It returns what the topics are, with epoch 0: the log epoch is the store's to remember.
 func EnsureTopics(ctx context.Context, cfg TopicsConfig) ([]chat.TopicIdentity, error) {
-	return cfg.with(ctx, func(t *topics) error {
-		return errors.Join(t.create(ctx), t.configure(ctx), t.startGroups(ctx))
+	var identities []chat.TopicIdentity
+	err := cfg.with(ctx, func(t *topics) error {
+		if err := errors.Join(t.create(ctx), t.configure(ctx), t.startGroups(ctx)); err != nil {
+			return err
+		}
+		states, faults, err := t.check(ctx)
+		identities = identitiesOf(states)
+		t.warn(faults)
+		faults = slices.DeleteFunc(faults, func(f Fault) bool { return f.unknown })
+		return cmp.Or(err, faultsError(needed(faults)))
 	})
+	return identities, err
 }
 
-// CheckTopics fails, with errors that wrap ErrTopics, where EnsureTopics would have something to do.
-// It returns what the topics are, with epoch 0.
-func CheckTopics(ctx context.Context, cfg TopicsConfig) ([]chat.TopicIdentity, error) {
-	return cfg.with(ctx, func(*topics) error { return nil })
+// CheckTopics fails with a *TopicsError where a topic or a group is not as it should be, and returns what the
+// topics are, those there are, with epoch 0.
+func CheckTopics(ctx context.Context, cfg TopicsConfig) (states []TopicState, err error) {
+	err = cfg.with(ctx, func(t *topics) error {
+		var faults []Fault
+		states, faults, err = t.check(ctx)
+		return cmp.Or(err, faultsError(faults))
+	})
+	return states, err
+}
+
+// NeedTopics is CheckTopics for a role that is about to start: it tells what a role can live with to the log only.
+func NeedTopics(ctx context.Context, cfg TopicsConfig) (identities []chat.TopicIdentity, err error) {
+	err = cfg.with(ctx, func(t *topics) error {
+		states, faults, err := t.check(ctx)
+		identities = identitiesOf(states)
+		t.warn(faults)
+		return cmp.Or(err, faultsError(needed(faults)))
+	})
+	return identities, err
+}
+
+func (t *topics) warn(faults []Fault) {
+	for _, f := range faults {
+		if f.Bearable {
+			t.cfg.Logger.Warn("a topic is not as it should be", "fault", f.Error())
+		}
+	}
 }
 
 type topics struct {
@@ -53,41 +90,59 @@ type topics struct {
 	brokers int
 }
 
-func (cfg TopicsConfig) with(ctx context.Context, change func(*topics) error) ([]chat.TopicIdentity, error) {
+func (cfg TopicsConfig) with(ctx context.Context, do func(*topics) error) error {
 	if err := cfg.Config.defaults(); err != nil {
-		return nil, err
+		return err
 	}
 	if cfg.Topics == nil {
 		all, err := schemas.Topics()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		cfg.Topics = all
 	}
 	client, err := kgo.NewClient(cfg.options()...)
 	if err != nil {
-		return nil, fmt.Errorf("kafka topics: %w", err)
+		return fmt.Errorf("kafka topics: %w", err)
 	}
 	defer client.Close()
 	t := &topics{cfg: cfg, admin: kadm.NewClient(client)}
 	brokers, err := t.admin.ListBrokers(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("kafka topics: %w: %w", chat.ErrUnavailable, err)
+		return fmt.Errorf("kafka topics: %w", away(err))
 	}
 	t.brokers = len(brokers)
-	if err := change(t); err != nil {
-		return nil, fmt.Errorf("kafka topics: %w", err)
+	if err := do(t); err != nil {
+		return fmt.Errorf("kafka topics: %w", err)
 	}
-	return t.check(ctx)
+	return nil
 }
 
-// replication is what the topic asks for, as far as there are brokers.
+// away marks an error of asking the cluster as one that passes, unless it was the cluster's refusal.
+func away(err error) error {
+	if err == nil || Refused(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", chat.ErrUnavailable, err)
+}
+
+// passing is away for what a broker answered of one topic or partition.
+func passing(err error) error {
+	if kerr.IsRetriable(err) && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return away(err)
+	}
+	return err
+}
+
+// replication is what a topic that is made gets: what it asks for, as far as there are brokers.
 func (t *topics) replication(topic schemas.Topic) int16 {
 	return min(topic.Replication, int16(t.brokers))
 }
 
-func (t *topics) configs(topic schemas.Topic) map[string]string {
-	insync := max(1, min(topic.MinInsyncReplicas, int(t.replication(topic))-1))
+// configs are those of a topic with so many replicas. It is not the number of brokers that counts: one of them
+// may be away.
+func (t *topics) configs(topic schemas.Topic, replicas int) map[string]string {
+	insync := max(1, min(topic.MinInsyncReplicas, replicas-1))
 	return map[string]string{
 		"cleanup.policy":      topic.Cleanup,
 		"retention.ms":        strconv.FormatInt(topic.Retention.Milliseconds(), 10),
@@ -97,22 +152,27 @@ func (t *topics) configs(topic schemas.Topic) map[string]string {
 }
 
 func (t *topics) partitions(topic schemas.Topic) int32 {
-	if t.cfg.Partitions > 0 {
-		return t.cfg.Partitions
-	}
-	return topic.Partitions
+	return cmp.Or(t.cfg.Partitions, t.cfg.Known[topic.Name].Partitions, topic.Partitions)
 }
 
 func (t *topics) create(ctx context.Context) error {
 	var failed error
 	for _, topic := range t.cfg.Topics {
 		configs := make(map[string]*string)
-		for k, v := range t.configs(topic) {
+		for k, v := range t.configs(topic, int(t.replication(topic))) {
 			configs[k] = &v
 		}
 		_, err := t.admin.CreateTopic(ctx, t.partitions(topic), t.replication(topic), configs, topic.Name)
 		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-			failed = errors.Join(failed, fmt.Errorf("make %s: %w", topic.Name, err))
+			failed = errors.Join(failed, fmt.Errorf("make %s: %w", topic.Name, passing(err)))
+			continue
+		}
+		if err == nil {
+			t.cfg.Logger.Info("made a topic", "topic", topic.Name, "partitions", t.partitions(topic), "replication", t.replication(topic))
+		}
+		if err == nil && t.brokers > 1 && t.replication(topic) < topic.Replication {
+			t.cfg.Logger.Warn("a topic has fewer replicas than it should: there are too few brokers", "topic", topic.Name,
+				"replication", t.replication(topic), "should", topic.Replication)
 		}
 	}
 	return errors.Join(failed, t.await(ctx))
@@ -151,98 +211,23 @@ func (t *topics) names() []string {
 
 // configure sets what differs and leaves other settings alone.
 func (t *topics) configure(ctx context.Context) error {
-	differences, err := t.differences(ctx)
+	details, err := t.admin.ListTopics(ctx, t.names()...)
+	if err != nil {
+		return away(err)
+	}
+	configs, err := t.describe(ctx)
 	if err != nil {
 		return err
 	}
-	for _, d := range differences {
+	for _, d := range t.differences(details, configs) {
 		answer, err := t.admin.AlterTopicConfigs(ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: d.key, Value: &d.want}}, d.topic)
 		if err == nil {
 			_, err = answer.On(d.topic, nil)
 		}
 		if err != nil {
-			return fmt.Errorf("set %s of %s: %w", d.key, d.topic, err)
+			return fmt.Errorf("set %s of %s: %w", d.key, d.topic, away(err))
 		}
 		t.cfg.Logger.Info("changed a topic's configuration", "topic", d.topic, "key", d.key, "was", d.have, "is", d.want)
 	}
 	return nil
-}
-
-type difference struct{ topic, key, have, want string }
-
-func (t *topics) differences(ctx context.Context) ([]difference, error) {
-	described, err := t.admin.DescribeTopicConfigs(ctx, t.names()...)
-	if err != nil {
-		return nil, fmt.Errorf("describe the topics' configuration: %w: %w", chat.ErrUnavailable, err)
-	}
-	var all []difference
-	for _, topic := range t.cfg.Topics {
-		resource, err := described.On(topic.Name, nil)
-		if err == nil {
-			err = resource.Err
-		}
-		if err != nil {
-			if errors.Is(err, kerr.UnknownTopicOrPartition) {
-				continue // told by check
-			}
-			return nil, fmt.Errorf("describe the configuration of %s: %w", topic.Name, err)
-		}
-		have := make(map[string]string)
-		for _, c := range resource.Configs {
-			have[c.Key] = c.MaybeValue()
-		}
-		for key, want := range t.configs(topic) {
-			if have[key] != want {
-				all = append(all, difference{topic.Name, key, have[key], want})
-			}
-		}
-	}
-	return all, nil
-}
-
-// check compares the cluster with what is asked for.
-func (t *topics) check(ctx context.Context) ([]chat.TopicIdentity, error) {
-	details, err := t.admin.ListTopics(ctx, t.names()...)
-	if err != nil {
-		return nil, fmt.Errorf("kafka topics: %w: %w", chat.ErrUnavailable, err)
-	}
-	var wrong []error
-	var identities []chat.TopicIdentity
-	for _, topic := range t.cfg.Topics {
-		d, ok := details[topic.Name]
-		switch {
-		case !ok || errors.Is(d.Err, kerr.UnknownTopicOrPartition):
-			wrong = append(wrong, fmt.Errorf("topic %s is missing; run `dozaar topics apply`", topic.Name))
-			continue
-		case d.Err != nil:
-			return nil, fmt.Errorf("kafka topics: %s: %w", topic.Name, d.Err)
-		}
-		identities = append(identities, chat.TopicIdentity{Topic: topic.Name, ID: d.ID.String(), Partitions: int32(len(d.Partitions))})
-		if want := t.partitions(topic); int32(len(d.Partitions)) != want {
-			wrong = append(wrong, fmt.Errorf("topic %s has %d partitions and should have %d; a number of partitions is never changed in place, because keys would move: make a new topic and `dozaar topics adopt` it, or configure %d",
-				topic.Name, len(d.Partitions), want, len(d.Partitions)))
-		}
-	}
-	differences, err := t.differences(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("kafka topics: %w", err)
-	}
-	for _, d := range differences {
-		wrong = append(wrong, fmt.Errorf("topic %s has %s = %q and should have %q; run `dozaar topics apply`", d.topic, d.key, d.have, d.want))
-	}
-	missing, err := t.missingOffsets(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("kafka topics: %w", err)
-	}
-	for _, m := range missing {
-		wrong = append(wrong, fmt.Errorf("group %s has no committed offset in %s partition %d; run `dozaar topics apply`", m.group, m.topic, m.id))
-	}
-	cut, err := t.outOfLog(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("kafka topics: %w", err)
-	}
-	if wrong = append(wrong, cut...); len(wrong) > 0 {
-		return identities, fmt.Errorf("%w: %w", ErrTopics, errors.Join(wrong...))
-	}
-	return identities, nil
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 type missingOffset struct {
@@ -30,7 +30,7 @@ func committedOffsets(ctx context.Context, admin *kadm.Client, group string) (ka
 		case err == nil || errors.Is(err, kerr.GroupIDNotFound):
 			return committed, nil
 		case !kerr.IsRetriable(err) && !errors.Is(err, kerr.CoordinatorNotAvailable) || time.Now().After(end) || !pause(ctx, 250*time.Millisecond):
-			return nil, fmt.Errorf("fetch the offsets of group %s: %w: %w", group, chat.ErrUnavailable, err)
+			return nil, fmt.Errorf("fetch the offsets of group %s: %w", group, away(err))
 		}
 	}
 }
@@ -41,7 +41,7 @@ func (t *topics) missingOffsets(ctx context.Context) ([]missingOffset, error) {
 	for group, names := range t.cfg.Groups {
 		starts, err := t.admin.ListStartOffsets(ctx, names...)
 		if err != nil {
-			return nil, fmt.Errorf("ask where the logs start: %w: %w", chat.ErrUnavailable, err)
+			return nil, fmt.Errorf("ask where the logs start: %w", away(err))
 		}
 		committed, err := committedOffsets(ctx, t.admin, group)
 		if err != nil {
@@ -59,13 +59,35 @@ func (t *topics) missingOffsets(ctx context.Context) ([]missingOffset, error) {
 	return missing, nil
 }
 
+// checkGroups finds the groups that could not go on.
+func (t *topics) checkGroups(ctx context.Context) (faults []Fault, err error) {
+	missing, err := t.missingOffsets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	type place struct{ group, topic string }
+	partitions := map[place]int{}
+	for _, m := range missing {
+		partitions[place{m.group, m.topic}]++
+	}
+	for at, n := range partitions {
+		faults = append(faults, Fault{error: fmt.Errorf("group %s has no committed offset in %d partitions of %s; run `dozaar topics apply`", at.group, n, at.topic)})
+	}
+	slices.SortFunc(faults, func(a, b Fault) int { return strings.Compare(a.Error(), b.Error()) })
+	cut, err := t.outOfLog(ctx)
+	for _, c := range cut {
+		faults = append(faults, Fault{error: c})
+	}
+	return faults, err
+}
+
 // outOfLog names the partitions in which a group is at an offset that the log does not have. Asked before
 // anything is produced, it tells a log that was cut from one that is merely short.
 func (t *topics) outOfLog(ctx context.Context) (wrong []error, err error) {
 	for group, names := range t.cfg.Groups {
 		starts, err := t.admin.ListStartOffsets(ctx, names...)
 		if err != nil {
-			return nil, fmt.Errorf("ask where the logs start: %w: %w", chat.ErrUnavailable, err)
+			return nil, fmt.Errorf("ask where the logs start: %w", away(err))
 		}
 		committed, err := committedOffsets(ctx, t.admin, group)
 		if err != nil {
@@ -73,7 +95,7 @@ func (t *topics) outOfLog(ctx context.Context) (wrong []error, err error) {
 		}
 		ends, err := t.admin.ListEndOffsets(ctx, names...)
 		if err != nil {
-			return nil, fmt.Errorf("ask where the logs end: %w: %w", chat.ErrUnavailable, err)
+			return nil, fmt.Errorf("ask where the logs end: %w", away(err))
 		}
 		committed.Each(func(o kadm.OffsetResponse) {
 			start, known := starts.Lookup(o.Topic, o.Partition)
@@ -89,23 +111,15 @@ func (t *topics) outOfLog(ctx context.Context) (wrong []error, err error) {
 	return wrong, nil
 }
 
-// HasConsumed tells whether a consumer group has ever committed that a record was done.
-func HasConsumed(ctx context.Context, cfg Config, group string) (bool, error) {
-	if err := cfg.defaults(); err != nil {
-		return false, err
-	}
-	client, err := kgo.NewClient(cfg.options()...)
-	if err != nil {
-		return false, err
-	}
-	defer client.Close()
-	committed, err := committedOffsets(ctx, kadm.NewClient(client), group)
-	if err != nil {
-		return false, err
-	}
-	consumed := false
-	committed.Each(func(o kadm.OffsetResponse) { consumed = consumed || o.At > 0 })
-	return consumed, nil
+// Consumed tells of which topics a consumer group has committed that a record was done.
+func Consumed(ctx context.Context, cfg Config, group string) (map[string]bool, error) {
+	consumed := map[string]bool{}
+	err := TopicsConfig{Config: cfg}.with(ctx, func(t *topics) error {
+		committed, err := committedOffsets(ctx, t.admin, group)
+		committed.Each(func(o kadm.OffsetResponse) { consumed[o.Topic] = consumed[o.Topic] || o.At > 0 })
+		return err
+	})
+	return consumed, err
 }
 
 // startGroups commits the log's start where a group has no offset. Where records are gone already it

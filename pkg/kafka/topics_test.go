@@ -47,8 +47,13 @@ func TestEnsureTopics(t *testing.T) {
 		t.Errorf("the second time: %+v, %v; want the same as the first", again, err)
 	}
 	checked, err := kafka.CheckTopics(t.Context(), l.topics)
-	if err != nil || !slices.Equal(checked, l.identities) {
-		t.Errorf("checked: %+v, %v; want the same", checked, err)
+	if err != nil || len(checked) != len(l.identities) {
+		t.Fatalf("checked: %+v, %v; want the same", checked, err)
+	}
+	for i, state := range checked {
+		if state.TopicIdentity != l.identities[i] || state.Replication != 1 || state.Retention() != map[bool]string{true: "720h0m0s", false: "168h0m0s"}[state.Topic == schemas.TopicDeadLetter] {
+			t.Errorf("checked: %+v", state)
+		}
 	}
 }
 
@@ -84,7 +89,7 @@ func TestCheckTopics(t *testing.T) {
 			}
 		}, `topic chat.messages has retention.ms = "1000" and should have "604800000"; run ` + "`dozaar topics apply`", true},
 		{"group without offsets", func(l *log) { l.topics.Groups["new"] = []string{schemas.TopicReceipts} },
-			"group new has no committed offset in chat.receipts partition 2; run `dozaar topics apply`", true},
+			"group new has no committed offset in 3 partitions of chat.receipts; run `dozaar topics apply`", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLog(t, 3)
@@ -117,11 +122,11 @@ func TestACutLogIsRefused(t *testing.T) {
 	if _, err := kafka.EnsureTopics(t.Context(), l.topics); !errors.Is(err, kafka.ErrOffsetOutOfLog) || !strings.Contains(err.Error(), "the log ends at 3") {
 		t.Errorf("%v; want ErrOffsetOutOfLog that says where the log ends", err)
 	}
-	if consumed, err := kafka.HasConsumed(t.Context(), l.topics.Config, group); err != nil || !consumed {
-		t.Errorf("consumed: %t, %v", consumed, err)
+	if consumed, err := kafka.Consumed(t.Context(), l.topics.Config, group); err != nil || !consumed[schemas.TopicMessages] || consumed[schemas.TopicReceipts] {
+		t.Errorf("consumed: %v, %v", consumed, err)
 	}
-	if consumed, err := kafka.HasConsumed(t.Context(), l.topics.Config, "nobody"); err != nil || consumed {
-		t.Errorf("a group that is not there has consumed: %t, %v", consumed, err)
+	if consumed, err := kafka.Consumed(t.Context(), l.topics.Config, "nobody"); err != nil || len(consumed) > 0 {
+		t.Errorf("a group that is not there has consumed: %v, %v", consumed, err)
 	}
 }
 

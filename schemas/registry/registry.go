@@ -1,8 +1,9 @@
 // Package registry asks a Confluent-compatible schema registry for what package schemas needs of one.
 //
 // It tells "the registry says there is no such schema" (schemas.ErrNotRegistered) from "the registry
-// could not be asked" (any other error): only the first makes a record unreadable for ever. An answer
-// of 404 without the registry's own error code, as a proxy gives it, is of the second kind.
+// could not be asked" (chat.ErrUnavailable): only the first makes a record unreadable for ever. An answer
+// of 404 without the registry's own error code, as a proxy gives it, is of the second kind. What the registry
+// has against us, or against a schema, is any other error.
 package registry
 
 import (
@@ -10,9 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
+	"net/url"
 	"time"
 
+	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/schemas"
 	"github.com/twmb/franz-go/pkg/sr"
 )
@@ -23,8 +25,8 @@ type Registry struct {
 	http   *http.Client
 }
 
-// New makes a client of the registry at any of the URLs. Its HTTP client may be nil: then it is one with
-// connections of its own and a timeout of 5 s. Close it.
+// New makes a client of the registry at any of the URLs, of which one may hold a user and a password. Its HTTP
+// client may be nil: then it is one with connections of its own and a timeout of 5 s. Close it.
 func New(via *http.Client, urls ...string) (*Registry, error) {
 	if via == nil {
 		via = &http.Client{
@@ -36,7 +38,20 @@ func New(via *http.Client, urls ...string) (*Registry, error) {
 			},
 		}
 	}
-	client, err := sr.NewClient(sr.URLs(slices.Clone(urls)...), sr.UserAgent("dozaar"), sr.HTTPClient(via))
+	options := []sr.ClientOpt{sr.UserAgent("dozaar"), sr.HTTPClient(via)}
+	plain := make([]string, len(urls)) // without what nobody shall read in an error
+	for i, text := range urls {
+		u, err := url.Parse(text)
+		if err != nil {
+			return nil, errors.New("schema registry: its URL cannot be read")
+		}
+		if password, ok := u.User.Password(); ok {
+			options = append(options, sr.BasicAuth(u.User.Username(), password))
+		}
+		u.User = nil
+		plain[i] = u.String()
+	}
+	client, err := sr.NewClient(append(options, sr.URLs(plain...))...)
 	if err != nil {
 		return nil, fmt.Errorf("schema registry: %w", err)
 	}
@@ -79,9 +94,33 @@ func (r *Registry) Register(ctx context.Context, subject, schema string) (int, e
 	return id, nil
 }
 
-func fault(err error) error {
-	if answer, ok := errors.AsType[*sr.ResponseError](err); ok && sr.IsNotFoundError(answer.ErrorCode) {
-		return fmt.Errorf("%w: %w", schemas.ErrNotRegistered, err)
+// Compatibility is the subject's level, such as FULL_TRANSITIVE, or "" where it has none of its own.
+func (r *Registry) Compatibility(ctx context.Context, subject string) (string, error) {
+	for _, result := range r.client.Compatibility(ctx, subject) {
+		if result.Err != nil {
+			err := fault(result.Err)
+			if errors.Is(err, schemas.ErrNotRegistered) {
+				return "", nil
+			}
+			return "", err
+		}
+		return result.Level.String(), nil
 	}
-	return fmt.Errorf("schema registry: %w", err)
+	return "", nil
+}
+
+// ErrRefused says that the registry is there and does not let us in.
+var ErrRefused = errors.New("the schema registry does not let us in")
+
+func fault(err error) error {
+	answer, answered := errors.AsType[*sr.ResponseError](err)
+	switch {
+	case answered && sr.IsNotFoundError(answer.ErrorCode):
+		return fmt.Errorf("%w: %w", schemas.ErrNotRegistered, err)
+	case answered && (answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden):
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	case answered && (answer.StatusCode == http.StatusConflict || answer.StatusCode == http.StatusUnprocessableEntity):
+		return fmt.Errorf("schema registry: %w", err) // of the schema
+	}
+	return fmt.Errorf("schema registry: %w: %w", chat.ErrUnavailable, err)
 }

@@ -34,7 +34,7 @@ func TestRegister(t *testing.T) {
 		t.Errorf("before: %v; want ErrNotRegistered", err)
 	}
 	for range 2 { // the second time changes nothing
-		if err := schemas.Register(t.Context(), r); err != nil {
+		if _, err := schemas.Register(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/kafka"
+)
+
+const (
+	waitFirst    = 100 * time.Millisecond // the first pause between two attempts; they grow, with jitter
+	waitMost     = 2 * time.Second        // the longest
+	attemptLimit = 20 * time.Second       // of one attempt: what hangs is given up and tried again
+	// migratePatience is an attempt's limit where another process may be at it: each change of a schema has half a
+	// minute by itself.
+	migratePatience = 10 * time.Minute
+	complaints      = 5 * time.Second // how often it is told what is waited for
+)
+
+// waiting takes the steps of a start that need an engine: an engine that is away is waited for, whatever the
+// order in which they come up.
+type waiting struct {
+	log *slog.Logger
+	on  atomic.Pointer[waitedFor] // nil: nothing
+}
+
+type waitedFor struct {
+	engine string
+	err    error
+}
+
+// state is an error while something is waited for.
+func (w *waiting) state() error {
+	if on := w.on.Load(); on != nil {
+		return errors.New("waiting for " + on.engine + ": " + oneLine(on.err))
+	}
+	return nil
+}
+
+// until takes a step until it succeeds, fails for another reason than that the engine is away, or ctx ends. In the
+// last case the error is what was said last.
+func (w *waiting) until(ctx context.Context, engine string, step func(ctx context.Context) error) error {
+	return w.untilEach(ctx, engine, attemptLimit, step)
+}
+
+// untilEach is until with another limit to each attempt.
+func (w *waiting) untilEach(ctx context.Context, engine string, limit time.Duration, step func(ctx context.Context) error) error {
+	defer w.on.Store(nil)
+	w.on.Store(&waitedFor{engine, errors.New("it has not answered yet")})
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval, pauses.MaxInterval = waitFirst, waitMost
+	last := context.Canceled
+	var complained time.Time
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		attempt, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		err := step(attempt)
+		if err != nil && ctx.Err() == nil {
+			last = err
+			if !mayPass(err) {
+				return struct{}{}, backoff.Permanent(err)
+			}
+		}
+		return struct{}{}, err
+	},
+		backoff.WithBackOff(pauses),
+		backoff.WithMaxElapsedTime(0), // for ever
+		backoff.WithNotify(func(err error, _ time.Duration) {
+			w.on.Store(&waitedFor{engine, err})
+			if now := time.Now(); now.Sub(complained) >= complaints {
+				complained = now
+				w.log.Warn("waiting for "+engine, "error", withoutPasswords(oneLine(err)))
+			}
+		}))
+	if err != nil {
+		return last
+	}
+	if !complained.IsZero() {
+		w.log.Info("no longer waiting for " + engine)
+	}
+	return nil
+}
+
+// mayPass tells an engine that is away from one that is there and is not as we need it, or does not let us in.
+func mayPass(err error) bool {
+	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
+		return false
+	}
+	return errors.Is(err, chat.ErrUnavailable) && !kafka.Refused(err)
+}

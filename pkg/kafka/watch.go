@@ -1,0 +1,85 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// WatchConfig says which topics are to stay what they are.
+type WatchConfig struct {
+	Config
+
+	Topics   []chat.TopicIdentity
+	Interval time.Duration // default 2 s
+}
+
+// Watch looks at the topics of a process that runs. A consumer notices by itself that its topic was deleted,
+// made again or given more partitions; a producer would go on into whatever has the name.
+type Watch struct {
+	cfg WatchConfig
+}
+
+// NewWatch makes a watch.
+func NewWatch(cfg WatchConfig) (*Watch, error) {
+	if err := cfg.Config.defaults(); err != nil {
+		return nil, err
+	}
+	if cfg.Interval <= 0 {
+		cfg.Interval = 2 * time.Second
+	}
+	return &Watch{cfg}, nil
+}
+
+// Run looks at the topics until ctx ends, and returns an error that wraps ErrTopics and says what to do as soon
+// as one of them is another one. A cluster that does not answer says nothing.
+func (w *Watch) Run(ctx context.Context) error {
+	client, err := kgo.NewClient(w.cfg.options()...)
+	if err != nil {
+		return fmt.Errorf("kafka watch: %w", err)
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	for missing := map[string]bool{}; pause(ctx, w.cfg.Interval); {
+		details, err := admin.ListTopics(ctx, names(w.cfg.Topics)...)
+		if err != nil {
+			continue // those who need the brokers complain
+		}
+		gone := map[string]bool{}
+		for _, was := range w.cfg.Topics {
+			is := details[was.Topic]
+			switch {
+			case errors.Is(is.Err, kerr.UnknownTopicOrPartition) && missing[was.Topic]:
+				return fmt.Errorf("%w: topic %s was deleted; run `dozaar topics` to see the state", ErrTopics, was.Topic)
+			case errors.Is(is.Err, kerr.UnknownTopicOrPartition):
+				gone[was.Topic] = true // one broker may not have heard of everything yet: asked twice
+			case is.Err != nil || len(is.Partitions) == 0:
+			case is.ID.String() != was.ID || int32(len(is.Partitions)) != was.Partitions:
+				now := chat.TopicIdentity{Topic: was.Topic, ID: is.ID.String(), Partitions: int32(len(is.Partitions))}
+				return fmt.Errorf("%w: %w", ErrTopics, OtherTopic(was, now))
+			}
+		}
+		missing = gone
+	}
+	return nil
+}
+
+// OtherTopic says that a topic is not the one that the store was filled from, and what to do.
+func OtherTopic(was, is chat.TopicIdentity) error {
+	return fmt.Errorf("topic %s is not the one that the store was filled from (id %s with %d partitions, was %s with %d): bring back that log; or, if it was made again or restored on purpose, stop every deliver and run `dozaar topics adopt`",
+		is.Topic, is.ID, is.Partitions, was.ID, was.Partitions)
+}
+
+func names(topics []chat.TopicIdentity) []string {
+	list := make([]string, len(topics))
+	for i, t := range topics {
+		list[i] = t.Topic
+	}
+	return list
+}
