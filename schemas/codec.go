@@ -44,12 +44,14 @@ type Codec struct {
 // where they are not registered.
 func NewCodec(ctx context.Context, registry Registry) (*Codec, error) {
 	var c Codec
-	if err := errors.Join(
-		c.message.init(ctx, registry, MessageSent),
-		c.receipt.init(ctx, registry, MessageRead),
-		c.conversation.init(ctx, registry, ConversationChanged),
-	); err != nil {
-		return nil, err
+	for _, init := range []func() error{
+		func() error { return c.message.init(ctx, registry, MessageSent) },
+		func() error { return c.receipt.init(ctx, registry, MessageRead) },
+		func() error { return c.conversation.init(ctx, registry, ConversationChanged) },
+	} {
+		if err := init(); err != nil {
+			return nil, err // the others most likely say the same
+		}
 	}
 	return &c, nil
 }

@@ -29,7 +29,7 @@ func (d deployment) adoptTopics(ctx context.Context, only []string, acceptUnread
 			return err
 		}
 		var found []kafka.TopicState
-		err = d.waiting.until(ctx, "Kafka", func(ctx context.Context) error {
+		err = d.waiting.untilKafka(ctx, cfg.Config, func(ctx context.Context) error {
 			var fault error
 			found, fault = kafka.CheckTopics(ctx, cfg)
 			if errors.Is(fault, kafka.ErrTopics) {
@@ -58,7 +58,7 @@ func (d deployment) adoptTopics(ctx context.Context, only []string, acceptUnread
 func (d deployment) adopt(ctx context.Context, s topicIdentities, cfg kafka.TopicsConfig, was, is chat.TopicIdentity, acceptUnread bool) (adopted, error) {
 	a := adopted{was: was, is: is}
 	a.is.Epoch = was.Epoch + 1
-	err := d.waiting.until(ctx, "Kafka", func(ctx context.Context) (err error) {
+	err := d.waiting.untilKafka(ctx, cfg.Config, func(ctx context.Context) (err error) {
 		if !slices.Contains(cfg.Groups[d.engines.group], is.Topic) {
 			return kafka.GroupIdle(ctx, cfg, d.engines.group)
 		}

@@ -97,7 +97,7 @@ func (p *process) checkTopics(ctx context.Context, s store, cfg kafka.Config, e 
 	if err != nil {
 		return nil, err
 	}
-	return known, p.waiting.until(ctx, "Kafka", func(ctx context.Context) error {
+	return known, p.waiting.untilKafka(ctx, cfg, func(ctx context.Context) error {
 		_, err := kafka.NeedTopics(ctx, kafka.TopicsConfig{Config: cfg, Known: known, Groups: e.groups()})
 		return err
 	})

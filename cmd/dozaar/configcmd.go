@@ -52,13 +52,9 @@ type configCheckCmd struct {
 // Run checks what `dozaar all`, or another role, would be started with.
 func (c *configCheckCmd) Run(parent *configCmd, a *app) error {
 	found := a.settings.all(parent.of(c.Role))
-	if len(found) == 0 {
-		_, err := fmt.Fprintln(a.stdout, "the configuration is valid")
+	if err := found.err(); err != nil {
 		return err
 	}
-	all := make([]string, len(found))
-	for i, p := range found {
-		all[i] = p.String()
-	}
-	return fmt.Errorf("%s", strings.Join(all, "\n"))
+	_, err := fmt.Fprintln(a.stdout, "the configuration is valid")
+	return err
 }

@@ -106,7 +106,7 @@ func (d deployment) applyTopics(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return d.waiting.until(ctx, "Kafka", func(ctx context.Context) error {
+		return d.waiting.untilKafka(ctx, cfg.Config, func(ctx context.Context) error {
 			consumed, err := kafka.Consumed(ctx, cfg.Config, d.engines.group)
 			if err != nil {
 				return err
@@ -155,7 +155,7 @@ func (d deployment) checkTopics(ctx context.Context) (states []topicState, err e
 		if err != nil {
 			return err
 		}
-		return d.waiting.until(ctx, "Kafka", func(ctx context.Context) error {
+		return d.waiting.untilKafka(ctx, cfg.Config, func(ctx context.Context) error {
 			found, fault := kafka.CheckTopics(ctx, cfg)
 			if fault != nil && !errors.Is(fault, kafka.ErrTopics) {
 				return fault

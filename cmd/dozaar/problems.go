@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -21,15 +22,27 @@ func (p *problems) add(flag, format string, args ...any) {
 	})
 }
 
-// err is nil if there are none, else one error in one line: who wants the whole list asks for it.
-func (p problems) err() error {
+// first is nil if there are none, else one error in one line: who wants the whole list asks for it.
+func (p problems) first(role string) error {
 	switch len(p) {
 	case 0:
 		return nil
 	case 1:
 		return fmt.Errorf("%s", p[0])
 	}
-	return fmt.Errorf("%s (and %d more: see `dozaar config check`)", p[0], len(p)-1)
+	return fmt.Errorf("%s (and %d more: see `dozaar config check --role %s`)", p[0], len(p)-1, role)
+}
+
+// err is nil if there are none, else an error with a line for each.
+func (p problems) err() error {
+	if len(p) == 0 {
+		return nil
+	}
+	all := make([]string, len(p))
+	for i, one := range p {
+		all[i] = one.String()
+	}
+	return errors.New(strings.Join(all, "\n"))
 }
 
 // checker is a group of settings that can tell what is wrong with it.

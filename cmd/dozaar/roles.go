@@ -94,7 +94,7 @@ func (c *presenceCmd) Run(ctx context.Context, a *app) error {
 
 // runRole runs a role until ctx ends.
 func (a *app) runRole(ctx context.Context, role string, cfg Config) error {
-	if err := a.settings.valid(cfg.of(role)); err != nil {
+	if err := a.settings.all(cfg.of(role)).first(role); err != nil {
 		return err
 	}
 	p, err := newProcess(cfg, role, a.stdout, a.stderr)

@@ -93,6 +93,12 @@ func TestEveryFixedNameIsASetting(t *testing.T) {
 		"DOZAAR_SOCKET_BUFFER": "2MiB", "DOZAAR_MAX_FRAME": "1MiB", "DOZAAR_SHUTDOWN_TIMEOUT": "9s",
 		"DOZAAR_SOCKETS_PER_USER": "3", "DOZAAR_KAFKA_PARTITIONS": "4", "DOZAAR_RATE_MESSAGES": "1/s:2",
 		"DOZAAR_RATE_HANDSHAKES": "3/s:4", "DOZAAR_RATE_UNKNOWN": "3/s:4", "DOZAAR_RATE_REFUSALS": "3/s:4", "DOZAAR_CONNECT_TIMEOUT": "5s",
+		"DOZAAR_KAFKA_TLS": "true", "DOZAAR_KAFKA_CA_FILE": "/c", "DOZAAR_KAFKA_CERT_FILE": "/c", "DOZAAR_KAFKA_KEY_FILE": "/c",
+		"DOZAAR_KAFKA_SASL": "PLAIN", "DOZAAR_KAFKA_USERNAME": "u", "DOZAAR_KAFKA_PASSWORD": "p",
+		"DOZAAR_CASSANDRA_KEYSPACE": "k", "DOZAAR_CASSANDRA_DC": "d", "DOZAAR_CASSANDRA_REPLICATION": "2", "DOZAAR_CASSANDRA_USERNAME": "u",
+		"DOZAAR_CASSANDRA_PASSWORD": "p", "DOZAAR_CASSANDRA_TLS": "true", "DOZAAR_CASSANDRA_CA_FILE": "/c",
+		"DOZAAR_REDIS_MASTER": "m", "DOZAAR_REDIS_CLUSTER": "true", "DOZAAR_REDIS_DB": "2", "DOZAAR_REDIS_USERNAME": "u", "DOZAAR_REDIS_PASSWORD": "p",
+		"DOZAAR_REDIS_SENTINEL_PASSWORD": "p", "DOZAAR_REDIS_TLS": "true", "DOZAAR_REDIS_CA_FILE": "/c",
 		"DOZAAR_CONNECTIONS_PER_ADDRESS": "9", "DOZAAR_TRUSTED_PROXIES": "10.0.0.0/8,192.0.2.7",
 	}
 	defaults := effective(t, nil)
@@ -118,7 +124,8 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	secret := strings.Repeat("hush", 10)
 	env := []string{ //nolint:prealloc // it is the test's table
 		"DOZAAR_JWT_SECRET=" + secret, "DOZAAR_SCHEMA_REGISTRY_URL=https://me:hushhush@registry/",
-		"DOZAAR_JWT_JWKS_URL=https://keys/?key=hushhush",
+		"DOZAAR_JWT_JWKS_URL=https://keys/?key=hushhush", "DOZAAR_KAFKA_PASSWORD=hushhush", "DOZAAR_CASSANDRA_PASSWORD=hushhush",
+		"DOZAAR_REDIS_PASSWORD=hushhush", "DOZAAR_REDIS_SENTINEL_PASSWORD=hushhush",
 	}
 	// `all` is stopped by a port that is none: a test must not start it.
 	for _, args := range [][]string{{"config"}, {"config", "check"}, {"all", "--listen", "nowhere"}} {

@@ -21,6 +21,7 @@ const (
 	// migratePatience is an attempt's limit where another process may be at it: each change of a schema has half a
 	// minute by itself.
 	migratePatience = 10 * time.Minute
+	pingLimit       = 3 * time.Second // of an attempt to have any answer
 	complaints      = 5 * time.Second // how often it is told what is waited for
 )
 
@@ -48,6 +49,16 @@ func (w *waiting) state() error {
 // last case the error is what was said last.
 func (w *waiting) until(ctx context.Context, engine string, step func(ctx context.Context) error) error {
 	return w.untilEach(ctx, engine, attemptLimit, step)
+}
+
+// untilKafka is until for Kafka, whose client waits by itself for brokers that are away, and says nothing meanwhile: so
+// one that answers is waited for first.
+func (w *waiting) untilKafka(ctx context.Context, cfg kafka.Config, step func(ctx context.Context) error) error {
+	err := w.untilEach(ctx, "Kafka", pingLimit, func(ctx context.Context) error { return kafka.Ping(ctx, cfg) })
+	if err != nil {
+		return err
+	}
+	return w.until(ctx, "Kafka", step)
 }
 
 // untilEach is until with another limit to each attempt.

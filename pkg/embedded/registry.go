@@ -84,7 +84,7 @@ func newRegistry(cfg RegistryConfig) (*Registry, error) {
 	}
 	r := &Registry{journal: journal, ln: ln, log: cfg.Logger}
 	r.server = &http.Server{
-		Handler:           r.record(handler),
+		Handler:           answering(r.record(handler)),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		IdleTimeout:       time.Minute,
@@ -105,6 +105,18 @@ func (r *Registry) Close() error {
 	}
 	r.serving.Wait()
 	return r.journal.close()
+}
+
+// answering adds /livez and /readyz: it is ready as soon as it listens.
+func answering(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.URL.Path != "/livez" && req.URL.Path != "/readyz" {
+			next.ServeHTTP(w, req)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, "{\"ready\":true}\n")
+	})
 }
 
 // record wraps the registry: what changes it is in the journal before the client hears of it.

@@ -40,6 +40,23 @@ func (c *Config) defaults() error {
 	return nil
 }
 
+// Ping fails, without trying long, where no broker answers.
+func Ping(ctx context.Context, cfg Config) error {
+	cfg.Logger = nil // its error says it all
+	if err := cfg.defaults(); err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(cfg.options(kgo.RequestRetries(0))...)
+	if err != nil {
+		return fmt.Errorf("kafka: %w", err)
+	}
+	defer client.Close()
+	if err := client.Ping(ctx); err != nil {
+		return fmt.Errorf("kafka: %w", away(err))
+	}
+	return nil
+}
+
 func (c *Config) options(more ...kgo.Opt) []kgo.Opt {
 	options := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),

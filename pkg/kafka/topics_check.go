@@ -110,15 +110,16 @@ func (t *topics) check(ctx context.Context) (states []TopicState, faults []Fault
 		})
 		is := states[len(states)-1].TopicIdentity
 		was, known := t.cfg.Known[topic.Name]
+		if !known && t.cfg.Known != nil {
+			wrong(false, "the store does not know topic %s; run `dozaar topics apply`", topic.Name)
+			faults[len(faults)-1].unknown = true
+		}
 		switch want := t.partitions(topic); {
 		case known && (was.ID != is.ID || was.Partitions != is.Partitions):
 			wrong(false, "%w", OtherTopic(was, is))
 		case is.Partitions != want:
 			wrong(false, "topic %s has %d partitions and should have %d; a number of partitions is never changed in place, because keys would move to other partitions: set DOZAAR_KAFKA_PARTITIONS=%d, or, when every record is consumed, make the topic again with %d and run `dozaar topics adopt`",
 				topic.Name, is.Partitions, want, is.Partitions, want)
-		case !known && t.cfg.Known != nil:
-			wrong(false, "the store does not know topic %s; run `dozaar topics apply`", topic.Name)
-			faults[len(faults)-1].unknown = true
 		}
 		if want := t.replication(topic); replicas(d) < int(want) {
 			wrong(true, "topic %s has %d replicas and there are brokers for %d; reassign its partitions with Kafka's own tools", topic.Name, replicas(d), want)

@@ -56,7 +56,7 @@ func (w *Watch) Run(ctx context.Context) error {
 			is := details[was.Topic]
 			switch {
 			case errors.Is(is.Err, kerr.UnknownTopicOrPartition) && missing[was.Topic]:
-				return fmt.Errorf("%w: topic %s was deleted; run `dozaar topics` to see the state", ErrTopics, was.Topic)
+				return fmt.Errorf("%w: topic %s was deleted: bring back that log; or, if it is gone for good, run `dozaar topics apply` and then `dozaar topics adopt`", ErrTopics, was.Topic)
 			case errors.Is(is.Err, kerr.UnknownTopicOrPartition):
 				gone[was.Topic] = true // one broker may not have heard of everything yet: asked twice
 			case is.Err != nil || len(is.Partitions) == 0:

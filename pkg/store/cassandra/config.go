@@ -130,7 +130,7 @@ func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 // driverLog takes what the driver says of connections that come and go.
 type driverLog struct{ log *slog.Logger }
 
-func (l driverLog) say(text string) { l.log.Info("cassandra driver", "text", text) }
+func (l driverLog) say(text string) { l.log.Debug("cassandra driver", "text", text) }
 
 func (l driverLog) Print(v ...any)                 { l.say(fmt.Sprint(v...)) }
 func (l driverLog) Printf(format string, v ...any) { l.say(fmt.Sprintf(format, v...)) }
