@@ -1,12 +1,17 @@
 package registry_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/schemas"
 	"github.com/dozaar/dozaar/schemas/registry"
 	"github.com/twmb/franz-go/pkg/sr"
@@ -95,5 +100,75 @@ func TestNotThereOrAway(t *testing.T) {
 		if _, err := r.ID(t.Context(), "x-value", `"string"`); err == nil || errors.Is(err, schemas.ErrNotRegistered) != c.notThere {
 			t.Errorf("%s: id: %v; ErrNotRegistered should be %t", name, err, c.notThere)
 		}
+	}
+}
+
+// Check tells what is missing, what means something else now, and a subject that would take anything.
+func TestCheck(t *testing.T) {
+	fake := srfake.New()
+	defer fake.Close()
+	r := client(t, fake.URL())
+	if _, err := schemas.Check(t.Context(), r); !errors.Is(err, schemas.ErrNotRegistered) || strings.Count(err.Error(), "dozaar schemas apply") != len(schemas.Events()) {
+		t.Errorf("before: %v; want a line for each schema", err)
+	}
+	registered, err := schemas.Register(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := schemas.Check(t.Context(), r); err != nil || !slices.Equal(found, registered) {
+		t.Errorf("after: %v, %v; want %v", found, err, registered)
+	}
+	if _, err := schemas.Check(t.Context(), otherSchema{r}); err == nil || !strings.Contains(err.Error(), "is another schema") {
+		t.Errorf("ids that mean something else: %v", err)
+	}
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	c, err := sr.NewClient(sr.URLs(fake.URL()), sr.HTTPClient(&http.Client{Transport: transport}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetCompatibility(t.Context(), sr.SetCompatibility{Level: sr.CompatNone}, schemas.MessageRead.Subject())
+	if _, err := schemas.Check(t.Context(), r); err == nil || !strings.Contains(err.Error(), `chat.receipts-value has compatibility "NONE"`) {
+		t.Errorf("a subject that takes anything: %v", err)
+	}
+}
+
+// otherSchema is a registry that was filled anew.
+type otherSchema struct{ *registry.Registry }
+
+func (otherSchema) Schema(context.Context, int) (string, error) { return `"string"`, nil }
+
+// The URL's user is sent, and never shown.
+func TestPasswordInTheURL(t *testing.T) {
+	fake := srfake.New()
+	defer fake.Close()
+	behind, err := url.Parse(fake.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	proxy := &httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(behind) }}
+	guarded := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "chat" || password != "hush hush" {
+			http.Error(w, `{"error_code":40101,"message":"who is it?"}`, http.StatusUnauthorized)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	defer guarded.Close()
+	at := func(user string) string { return strings.Replace(guarded.URL, "://", "://"+user, 1) }
+	if _, err := schemas.Register(t.Context(), client(t, at("chat:hush%20hush@"))); err != nil {
+		t.Error(err)
+	}
+	for _, user := range []string{"", "chat:hush@"} {
+		_, err := schemas.Register(t.Context(), client(t, at(user)))
+		if !errors.Is(err, registry.ErrRefused) || errors.Is(err, chat.ErrUnavailable) || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%q: %v; want a refusal", user, err)
+		}
+	}
+	guarded.Close()
+	if _, err := schemas.Register(t.Context(), client(t, at("chat:hush%20hush@"))); !errors.Is(err, chat.ErrUnavailable) || strings.Contains(err.Error(), "hush") {
+		t.Errorf("%v; want that it is away", err)
 	}
 }
