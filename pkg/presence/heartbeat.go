@@ -81,8 +81,9 @@ func (l *Leases) beat(ctx context.Context) (rewritten bool, err error) {
 	}
 	defer func() { <-l.beating }()
 	started := time.Now()
-	if err := l.check(ctx); err != nil {
-		return false, err
+	answered, checkErr := l.check(ctx)
+	if answered == 0 {
+		return false, checkErr
 	}
 	if lost := l.takeForgotten(); lost != nil {
 		n := l.table.again(l.cfg.Clock(), func(k lease) bool { return lost[shardOf(k.id)] })
@@ -92,7 +93,7 @@ func (l *Leases) beat(ctx context.Context) (rewritten bool, err error) {
 	}
 	lost, err := l.renew(ctx)
 	l.owed = l.owed || lost
-	if err != nil {
+	if err := cmp.Or(checkErr, err); err != nil {
 		return false, err
 	}
 	users, rooms := l.table.counts()
@@ -104,8 +105,9 @@ func (l *Leases) beat(ctx context.Context) (rewritten bool, err error) {
 }
 
 // check asks every shard for its generation, and keeps it from being doubted: a shard that nobody else
-// has ticked since the last look is ticked now.
-func (l *Leases) check(ctx context.Context) error {
+// has ticked since the last look is ticked now. It answers how many shards did: of a cluster a part may be
+// away, and the leases in the others are renewed all the same.
+func (l *Leases) check(ctx context.Context) (answered int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	pipe := l.cfg.Redis.Pipeline()
@@ -113,9 +115,7 @@ func (l *Leases) check(ctx context.Context) error {
 	for shard := range clocks {
 		clocks[shard] = pipe.HMGet(ctx, clockKey(shard), "tick", "generation")
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return fmt.Errorf("presence: %w: %w", chat.ErrUnavailable, err)
-	}
+	_, _ = pipe.Exec(ctx) // each command has its own error
 	var calls []call
 	var stale []int
 	for shard, clock := range clocks {
@@ -123,9 +123,11 @@ func (l *Leases) check(ctx context.Context) error {
 			Tick       int64 `redis:"tick"`
 			Generation int64 `redis:"generation"`
 		}
-		if err := clock.Scan(&seen); err != nil {
-			return fmt.Errorf("presence: the clock of shard %d: %w", shard, err)
+		if scanErr := clock.Scan(&seen); scanErr != nil {
+			err = fmt.Errorf("presence: the clock of shard %d: %w: %w", shard, chat.ErrUnavailable, scanErr)
+			continue
 		}
+		answered++
 		if seen.Generation != 0 && seen.Tick != l.ticks[shard] {
 			l.ticks[shard] = seen.Tick
 			l.heard(shard, seen.Generation)
@@ -139,16 +141,16 @@ func (l *Leases) check(ctx context.Context) error {
 		})
 	}
 	if len(calls) == 0 {
-		return nil
+		return answered, err
 	}
-	cmds, err := runAll(ctx, l.cfg.Redis, calls)
+	cmds, runErr := runAll(ctx, l.cfg.Redis, calls)
 	for i, cmd := range cmds {
-		if reply, err := cmd.Int64Slice(); err == nil && len(reply) == 2 {
+		if reply, replyErr := cmd.Int64Slice(); replyErr == nil && len(reply) == 2 {
 			l.ticks[stale[i]] = reply[1]
 			l.heard(stale[i], reply[0])
 		}
 	}
-	return err
+	return answered, cmp.Or(err, runErr)
 }
 
 // heard notes a shard's generation. Another one than before means that what was written may be lost.

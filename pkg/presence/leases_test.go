@@ -49,7 +49,7 @@ func TestOnlineWithTheFirstOfflineWithTheLast(t *testing.T) {
 // A cluster refuses a script on keys of several slots; every script runs here.
 func TestOnACluster(t *testing.T) {
 	t.Parallel()
-	w := newRealWorld(t, redistest.ClusterClient(t, redistest.StartCluster(t).Addr()))
+	w := newRealWorld(t, redistest.ClusterClient(t, redistest.StartClusterOfOne(t).Addr()))
 	a := w.gateway("a")
 	var users, convs []chat.ID
 	for range 100 {

@@ -83,14 +83,14 @@ func (s *Sweeper) Run(ctx context.Context) error {
 	}
 }
 
-// sweep looks at all shards until nothing is due in any.
+// sweep looks at all shards until nothing is due in any. Of a cluster a part may be away; the others are
+// swept all the same.
 func (s *Sweeper) sweep(ctx context.Context) error {
 	todo := rand.Perm(shards) // two sweepers seldom meet
+	var away error
 	for len(todo) > 0 {
 		found, err := s.due(ctx, todo)
-		if err != nil {
-			return err
-		}
+		away = cmp.Or(away, err)
 		var more []int
 		for _, f := range found {
 			if err := s.expire(ctx, f.shard, f.over); err != nil {
@@ -105,7 +105,7 @@ func (s *Sweeper) sweep(ctx context.Context) error {
 		}
 		todo = more
 	}
-	return ctx.Err()
+	return cmp.Or(ctx.Err(), away)
 }
 
 // found is what is due in a shard.
@@ -115,6 +115,7 @@ type found struct {
 	untold []string // users whose last change nobody confirmed
 }
 
+// due answers what the shards that can be reached have; the error is of the others.
 func (s *Sweeper) due(ctx context.Context, todo []int) ([]found, error) {
 	calls := make([]call, len(todo))
 	for i, shard := range todo {
@@ -124,10 +125,7 @@ func (s *Sweeper) due(ctx context.Context, todo []int) ([]found, error) {
 			args:   []any{s.gap(), s.settle(), sweepSize},
 		}
 	}
-	cmds, err := s.run(ctx, calls)
-	if err != nil {
-		return nil, err
-	}
+	cmds, away := s.run(ctx, calls)
 	var all []found
 	for i, cmd := range cmds {
 		reply, err := cmd.Slice()
@@ -139,7 +137,7 @@ func (s *Sweeper) due(ctx context.Context, todo []int) ([]found, error) {
 			all = append(all, f)
 		}
 	}
-	return all, nil
+	return all, away
 }
 
 // expire takes those offline who have no live lease left, and announces them.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	goredis "github.com/redis/go-redis/v9"
@@ -11,36 +13,67 @@ import (
 	"github.com/dozaar/dozaar/pkg/metric"
 )
 
-// health watches every command for whether Redis was there to answer it. An error that Redis itself
-// sent is an answer.
+// health watches every command for whether Redis served it, and tells whoever has to look for another master
+// when it did not.
 type health struct {
 	up     prometheus.Gauge
 	errors prometheus.Counter
+	notice func(served bool)
+	failed atomic.Int64 // when a command was last not served, in Unix milliseconds
 }
 
-func newHealth(reg prometheus.Registerer) *health {
+// downFor is how long a command that was not served counts. One of a cluster's nodes may be away while the
+// others answer all the time: that must be seen by whoever looks every few seconds.
+const downFor = 5 * time.Second
+
+func newHealth(reg prometheus.Registerer, notice func(served bool)) *health {
 	return &health{
 		up: metric.Registered(reg, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "dozaar_redis_up",
-			Help: "1 while the last command to Redis was answered, 0 while it was not.",
+			Help: "1 while Redis serves every command, 0 for five seconds after the last one that it did not serve.",
 		})),
 		errors: metric.Registered(reg, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "dozaar_redis_errors_total",
-			Help: "Commands and pipelines that Redis did not answer, after retries.",
+			Help: "Commands and pipelines that Redis did not serve, after retries: no answer, no master, or not able to.",
 		})),
+		notice: notice,
 	}
 }
 
+// refusals are the answers of a Redis that is there and cannot serve: it loads, is a replica, has lost its
+// replicas or a part of its cluster, is full, gives the slot away just now, or cannot write to its disk.
+var refusals = [...]string{
+	"LOADING", "READONLY", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "MOVED", "ASK", "TRYAGAIN", "UNBLOCKED", "OOM", "BUSY", "MISCONF",
+}
+
+// served says whether a command got what Redis is there for. An error that only says that the command
+// was wrong is an answer.
+func served(err error) bool {
+	if answer := goredis.Error(nil); !errors.As(err, &answer) {
+		return err == nil
+	}
+	for _, prefix := range refusals {
+		if goredis.HasErrorPrefix(err, prefix) {
+			return false
+		}
+	}
+	return true
+}
+
 func (h *health) note(err error) {
-	var answer goredis.Error
+	if errors.Is(err, context.Canceled) || errors.Is(err, goredis.ErrClosed) {
+		return // the caller went away; that says nothing of Redis
+	}
+	now, ok := time.Now().UnixMilli(), served(err)
 	switch {
-	case err == nil, errors.As(err, &answer):
-		h.up.Set(1)
-	case errors.Is(err, context.Canceled): // the caller went away; that says nothing of Redis
-	default:
+	case !ok:
+		h.failed.Store(now)
 		h.up.Set(0)
 		h.errors.Inc()
+	case now-h.failed.Load() > downFor.Milliseconds():
+		h.up.Set(1)
 	}
+	h.notice(ok)
 }
 
 func (h *health) DialHook(next goredis.DialHook) goredis.DialHook {
@@ -58,7 +91,13 @@ func (h *health) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
 func (h *health) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []goredis.Cmder) error {
 		err := next(ctx, cmds)
-		h.note(err)
+		worst := err
+		for _, cmd := range cmds { // err is the first one, which may be an answer
+			if cmdErr := cmd.Err(); !served(cmdErr) {
+				worst = cmdErr
+			}
+		}
+		h.note(worst)
 		return err
 	}
 }

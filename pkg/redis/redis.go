@@ -7,6 +7,7 @@
 package redis
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"log/slog"
@@ -15,6 +16,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/dozaar/dozaar/pkg/metric"
 )
 
 // Client is what Open returns, for those who only hand it on.
@@ -73,16 +76,41 @@ func Open(cfg Config) (goredis.UniversalClient, error) {
 	if cfg.Logger != nil {
 		goredis.SetLogger(libraryLog{cfg.Logger})
 	}
-	client := goredis.NewUniversalClient(&goredis.UniversalOptions{
-		Addrs:            cfg.Addrs,
-		MasterName:       cfg.MasterName,
-		IsClusterMode:    cfg.Cluster,
-		DB:               cfg.DB,
-		Username:         cfg.Username,
-		Password:         cfg.Password,
-		SentinelUsername: cfg.SentinelUsername,
-		SentinelPassword: cfg.SentinelPassword,
-		TLSConfig:        cfg.TLS,
+	client, notice := dial(cfg)
+	client.AddHook(newHealth(cfg.Registerer, notice))
+	metric.Registered(cfg.Registerer, newPool(client.PoolStats))
+	return client, nil
+}
+
+// dial makes the client, and what is to be told whether a command was served: the library finds a new master
+// only where an old one, or a node of the cluster, says that there is another one.
+func dial(cfg Config) (client goredis.UniversalClient, notice func(served bool)) {
+	switch {
+	case cfg.MasterName != "":
+		s := newSentinels(cfg)
+		opts := baseOptions(cfg)
+		opts.Addr, opts.Dialer = cfg.MasterName, s.dial
+		return sentinelClient{goredis.NewClient(opts), s}, s.notice
+	case cfg.Cluster || len(cfg.Addrs) > 1:
+		cluster := goredis.NewClusterClient(clusterOptions(cfg))
+		return cluster, func(served bool) {
+			if !served { // the map of the slots may be old; one reload at a time, beside the commands
+				cluster.ReloadState(context.Background())
+			}
+		}
+	}
+	opts := baseOptions(cfg)
+	opts.Addr = cfg.Addrs[0]
+	return goredis.NewClient(opts), func(bool) {}
+}
+
+// baseOptions are those of a client of one server.
+func baseOptions(cfg Config) *goredis.Options {
+	return &goredis.Options{
+		DB:        cfg.DB,
+		Username:  cfg.Username,
+		Password:  cfg.Password,
+		TLSConfig: cfg.TLS,
 
 		DialTimeout:   dialTimeout,
 		DialerRetries: 1, // commands are retried as a whole; dialling again inside one would multiply
@@ -106,7 +134,39 @@ func Open(cfg Config) (goredis.UniversalClient, error) {
 		Protocol:                 2,
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	})
-	client.AddHook(newHealth(cfg.Registerer))
-	return client, nil
+	}
+}
+
+// clusterOptions are the same for a cluster. A command is tried again by the cluster's client, which may go to
+// another node; if each node's client tried again as well, the attempts would multiply.
+func clusterOptions(cfg Config) *goredis.ClusterOptions {
+	o := baseOptions(cfg)
+	return &goredis.ClusterOptions{
+		Addrs:     cfg.Addrs,
+		Username:  o.Username,
+		Password:  o.Password,
+		TLSConfig: o.TLSConfig,
+
+		DialTimeout:           o.DialTimeout,
+		DialerRetries:         o.DialerRetries,
+		ReadTimeout:           o.ReadTimeout,
+		WriteTimeout:          o.WriteTimeout,
+		PoolTimeout:           o.PoolTimeout,
+		PoolSize:              o.PoolSize,
+		ContextTimeoutEnabled: o.ContextTimeoutEnabled,
+
+		MaxRetries:             -1,
+		MaxRedirects:           retries + 1, // one more: the first answer may only say where the key is
+		MinRetryBackoff:        o.MinRetryBackoff,
+		MaxRetryBackoff:        o.MaxRetryBackoff,
+		DisableRoutingPolicies: true, // PING would go to every node, and fail with the first
+
+		ConnMaxIdleTime:       o.ConnMaxIdleTime,
+		ConnMaxLifetime:       o.ConnMaxLifetime,
+		ConnMaxLifetimeJitter: o.ConnMaxLifetimeJitter,
+
+		Protocol:                 o.Protocol,
+		DisableIdentity:          o.DisableIdentity,
+		MaintNotificationsConfig: o.MaintNotificationsConfig,
+	}
 }

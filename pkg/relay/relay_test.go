@@ -139,7 +139,7 @@ func on(t *testing.T, test func(t *testing.T, client redis.UniversalClient)) {
 	t.Parallel()
 	t.Run("miniredis", func(t *testing.T) { test(t, redistest.Client(t, redistest.StartMini(t).Addr())) })
 	t.Run("redis-server", func(t *testing.T) { test(t, redistest.Client(t, redistest.StartServer(t).Addr())) })
-	t.Run("redis cluster", func(t *testing.T) { test(t, redistest.ClusterClient(t, redistest.StartCluster(t).Addr())) })
+	t.Run("redis cluster", func(t *testing.T) { test(t, redistest.ClusterClient(t, redistest.StartClusterOfOne(t).Addr())) })
 }
 
 func send(t *testing.T, s *Sender, envelopes []Addressed) {

@@ -5,9 +5,15 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/dozaar/dozaar/pkg/redis"
 )
@@ -18,8 +24,12 @@ type Server struct {
 	path string
 	addr string
 	port string
+	dir  string
 	args []string
 	cmd  *exec.Cmd
+
+	clientOnce sync.Once
+	client     *goredis.Client
 }
 
 // StartServer starts one for the duration of the test. Where there is no redis-server the test fails
@@ -29,20 +39,16 @@ func StartServer(t testing.TB) *Server {
 	return startServer(t)
 }
 
-// StartCluster starts a cluster of one for the duration of the test: it refuses what a larger one
+// StartClusterOfOne starts a cluster of one node for the duration of the test: it refuses what a larger one
 // would, such as a script on keys of several slots.
-func StartCluster(t testing.TB) *Server {
+func StartClusterOfOne(t testing.TB) *Server {
 	t.Helper()
-	s := startServer(t, "--cluster-enabled", "yes")
-	client := Client(t, s.addr)
-	if err := client.Do(t.Context(), "CLUSTER", "ADDSLOTSRANGE", 0, 16383).Err(); err != nil {
+	s := startNode(t)
+	client := direct(t, s)
+	if err := client.Do(t.Context(), "CLUSTER", "ADDSLOTSRANGE", 0, slots-1).Err(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); client.Set(t.Context(), "ready", 1, time.Millisecond).Err() != nil; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the cluster does not take its slots")
-		}
-	}
+	await(t, "the cluster takes its slots", func() bool { return client.Set(t.Context(), "ready", 1, time.Millisecond).Err() == nil })
 	return s
 }
 
@@ -55,7 +61,7 @@ func startServer(t testing.TB, args ...string) *Server {
 		}
 		t.Skip("SKIPPED, NOT TESTED AGAINST A REAL REDIS: install redis-server to run this test")
 	}
-	s := &Server{t: t, path: path, args: args}
+	s := &Server{t: t, path: path, dir: t.TempDir(), args: args}
 	for range 5 { // a port that was free a moment ago may be taken by now
 		s.addr = freeAddr(t)
 		_, s.port, _ = net.SplitHostPort(s.addr)
@@ -71,7 +77,26 @@ func startServer(t testing.TB, args ...string) *Server {
 // Addr is host:port.
 func (s *Server) Addr() string { return s.addr }
 
-// Kill ends it at once, as a crash would. Nothing is kept.
+// Pause stops it without closing its connections: to everybody else it is a host behind a cut cable.
+func (s *Server) Pause() {
+	s.t.Helper()
+	s.signal(syscall.SIGSTOP)
+}
+
+// Resume lets it go on where it was paused, with what it believed then.
+func (s *Server) Resume() {
+	s.t.Helper()
+	s.signal(syscall.SIGCONT)
+}
+
+func (s *Server) signal(sig syscall.Signal) {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		s.t.Fatalf("signal %v: %v", sig, err)
+	}
+}
+
+// Kill ends it at once, as a crash would, paused or not. Nothing is kept.
 func (s *Server) Kill() {
 	if s.cmd == nil {
 		return
@@ -91,8 +116,12 @@ func (s *Server) Restart() {
 
 func (s *Server) start() bool {
 	s.t.Helper()
-	args := []string{"--bind", "127.0.0.1", "--port", s.port, "--save", "", "--appendonly", "no", "--dir", s.t.TempDir()}
-	cmd := exec.Command(s.path, append(args, s.args...)...)
+	_ = os.Remove(filepath.Join(s.dir, "dump.rdb")) // a replica writes one while it follows its master
+	args := []string{"--bind", "127.0.0.1", "--port", s.port, "--dir", s.dir}
+	if !slices.Contains(s.args, "--sentinel") {
+		args = append(args, "--save", "", "--appendonly", "no")
+	}
+	cmd := exec.Command(s.path, slices.Concat(s.config(), args, s.args)...)
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -117,6 +146,18 @@ func (s *Server) start() bool {
 	}
 	s.Kill()
 	return false
+}
+
+// config is a Sentinel's configuration file, which it writes its own state into.
+func (s *Server) config() []string {
+	if !slices.Contains(s.args, "--sentinel") {
+		return nil
+	}
+	file := filepath.Join(s.dir, "sentinel.conf")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	return []string{file}
 }
 
 func pid(cmd *exec.Cmd) string { return strconv.Itoa(cmd.Process.Pid) }
