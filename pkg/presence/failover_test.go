@@ -157,7 +157,7 @@ func TestAFailoverLosesLeases(t *testing.T) {
 		c.join(20)
 		c.replicated(s)
 		key := clockKey(shardOf(c.users[0]))
-		old := redistest.LoseAndKill(s, key, func() { c.join(40) })
+		old := redistest.LoseAndKill(t, s, key, func() { c.join(40) })
 		died := time.Now()
 		s.AwaitFailover(old, key)
 		failed := time.Since(died)

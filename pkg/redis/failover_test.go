@@ -117,13 +117,79 @@ func TestSentinelMasterAndSentinelFreeze(t *testing.T) {
 	s.AwaitReplica(old)
 }
 
+// A cluster's client follows a failover, and says for how long it could not serve.
 func TestClusterMasterIsKilled(t *testing.T) {
 	t.Parallel()
 	c := redistest.StartCluster(t)
 	w := newWrites(t, c)
+	if up := gather(t, w.reg, "dozaar_redis_up"); up != 1 {
+		t.Errorf("up is %v before", up)
+	}
 	old := c.MasterOf("key")
 	old.Kill()
 	w.fails(t)
+	if up := gather(t, w.reg, "dozaar_redis_up"); up != 0 {
+		t.Errorf("up is %v without a master", up)
+	}
 	c.AwaitFailover(old, "key")
 	w.goesOn(t)
+	for deadline := time.Now().Add(20 * time.Second); gather(t, w.reg, "dozaar_redis_up") != 1; time.Sleep(100 * time.Millisecond) {
+		if err := w.once(t); err != nil {
+			t.Errorf("after the failover: %v", err)
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("up stays 0")
+		}
+	}
+}
+
+// A batch of which one command is to be tried again and another one is redirected.
+func TestAPipelineWhileASlotMoves(t *testing.T) {
+	t.Parallel()
+	c := redistest.StartCluster(t)
+	w := newWrites(t, c)
+	const counter, script = "{key}counter", "return redis.call('EXISTS', unpack(KEYS))"
+	for _, key := range []string{"{key}a", "{key}z"} {
+		if err := w.client.Set(t.Context(), key, 1, time.Minute).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	to := c.Nodes[0]
+	if c.MasterOf("key") == to {
+		to = c.Nodes[1]
+	}
+	c.MoveSlot("key", to, func() {
+		pipe := w.client.Pipeline()
+		both := pipe.Eval(t.Context(), script, []string{"{key}a", "{key}z"})
+		count := pipe.Incr(t.Context(), counter)
+		_, err := pipe.Exec(t.Context())
+		if !goredis.HasErrorPrefix(err, "TRYAGAIN") || err != both.Err() {
+			t.Errorf("keys of which only some are there: %v, %v", err, both.Err())
+		}
+		if n, err := count.Result(); err != nil || n != 1 {
+			t.Errorf("counted %d: %v", n, err)
+		}
+	})
+	if n, err := w.client.Incr(t.Context(), counter).Result(); err != nil || n != 2 {
+		t.Errorf("counted %d: %v", n, err)
+	}
+}
+
+func TestConnectionsArePublished(t *testing.T) {
+	t.Parallel()
+	reg := prometheus.NewRegistry()
+	client := open(t, reg, redistest.StartServer(t).Addr())
+	if err := client.Ping(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "dozaar_redis_connections" && len(f.GetMetric()) == 2 && f.GetMetric()[0].GetGauge().GetValue() == 1 {
+			return // idle comes first
+		}
+	}
+	t.Errorf("published: %v", families)
 }

@@ -77,7 +77,10 @@ func Open(cfg Config) (goredis.UniversalClient, error) {
 		goredis.SetLogger(libraryLog{cfg.Logger})
 	}
 	client, notice := dial(cfg)
-	client.AddHook(newHealth(cfg.Registerer, notice))
+	client.AddHook(newHealth(cfg.Registerer, notice)) // the first is the outermost
+	if _, ok := client.(*goredis.ClusterClient); ok {
+		client.AddHook(clusterPipelines{})
+	}
 	metric.Registered(cfg.Registerer, newPool(client.PoolStats))
 	return client, nil
 }

@@ -9,13 +9,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	goredis "github.com/redis/go-redis/v9"
-	"go.uber.org/goleak"
 
 	"github.com/dozaar/dozaar/pkg/redis"
 	"github.com/dozaar/dozaar/pkg/redis/redistest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { redistest.VerifyNoLeaks(m) }
 
 func open(t *testing.T, reg prometheus.Registerer, addr string) goredis.UniversalClient {
 	t.Helper()
@@ -57,6 +56,7 @@ func TestConfigIsChecked(t *testing.T) {
 }
 
 func TestUpFollowsRedis(t *testing.T) {
+	t.Parallel()
 	server := redistest.StartServer(t)
 	reg := prometheus.NewRegistry()
 	client := open(t, reg, server.Addr())
@@ -91,6 +91,13 @@ func TestUpFollowsRedis(t *testing.T) {
 	pipe := client.Pipeline()
 	pipe.Ping(t.Context())
 	if _, err := pipe.Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if up := gather(t, reg, "dozaar_redis_up"); up != 0 {
+		t.Errorf("up is %v at once: an outage of one node among many would not be seen", up)
+	}
+	time.Sleep(5*time.Second + 50*time.Millisecond)
+	if err := client.Ping(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
 	if up := gather(t, reg, "dozaar_redis_up"); up != 1 {

@@ -1,8 +1,11 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -43,19 +46,20 @@ func (s *Sender) Run(ctx context.Context) error {
 	}
 }
 
-// beat sends one heartbeat to every live gateway.
+// beat sends one heartbeat to every live gateway. Where it cannot be read who lives, to those that are known: in a
+// cluster the list may be away while most streams are there, and silence would have every gateway resync.
 func (s *Sender) beat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
-	gateways, err := liveGateways.Run(ctx, s.cfg.Redis, []string{gatewaysKey}).StringSlice()
-	if err != nil {
-		return err
-	}
+	gateways, away := s.live(ctx)
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+	if away != nil {
+		gateways = slices.Collect(maps.Keys(s.counts))
 	}
 	pipe := s.cfg.Redis.Pipeline()
 	for _, gateway := range gateways {
@@ -66,7 +70,14 @@ func (s *Sender) beat(ctx context.Context) error {
 			delete(s.counts, gateway)
 		}
 	}
-	return answered(pipe.Exec(ctx))
+	return cmp.Or(answered(pipe.Exec(ctx)), away)
+}
+
+// live answers the gateways that live; there must be time left for the heartbeats if nobody answers.
+func (s *Sender) live(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout/3)
+	defer cancel()
+	return liveGateways.Run(ctx, s.cfg.Redis, []string{gatewaysKey}).StringSlice()
 }
 
 // goodbye tells the gateways the last count, and that no more will come.

@@ -19,6 +19,7 @@ type receiverMetrics struct {
 	received   prometheus.Counter
 	duplicates prometheus.Counter
 	resyncs    *prometheus.CounterVec
+	lag        prometheus.Histogram
 }
 
 func newReceiverMetrics(reg prometheus.Registerer) receiverMetrics {
@@ -35,5 +36,10 @@ func newReceiverMetrics(reg prometheus.Registerer) receiverMetrics {
 			Name: "dozaar_relay_resyncs_total",
 			Help: "Times the gateway was told that it may have missed something, by reason.",
 		}, []string{"reason"})),
+		lag: metric.Registered(reg, prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "dozaar_relay_lag_seconds",
+			Help:    "Age of a stream entry when the gateway takes it, by the gateway's clock and Redis's: what their difference adds or hides is in it.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 15),
+		})),
 	}
 }

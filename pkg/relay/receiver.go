@@ -178,6 +178,8 @@ func (r *Receiver) take(ctx context.Context, m redis.XMessage) {
 		r.cursor = m.ID
 		r.mu.Unlock()
 	}()
+	appended, _ := splitID(m.ID) // Redis's time in milliseconds
+	r.metrics.lag.Observe(max(0, time.Since(time.UnixMilli(int64(appended))).Seconds()))
 	e, err := parseEntry(m.Values)
 	if err != nil {
 		r.log.Error("relay: an entry cannot be read", "entry", m.ID, "error", err)

@@ -5,19 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"go.uber.org/goleak"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/redis/redistest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { redistest.VerifyNoLeaks(m) }
 
 // inbox is a gateway's handler that remembers.
 type inbox struct {
@@ -202,6 +202,19 @@ func TestNothingIsMissedAtTheStart(t *testing.T) {
 		start(t, r.Run)
 		box.wait(t, "both", received(2))
 		box.quiet(t)
+	})
+}
+
+func TestEveryKeyEnds(t *testing.T) {
+	on(t, func(t *testing.T, client redis.UniversalClient) {
+		gateway(t, client, "a")
+		s, _ := deliver(t, client)
+		send(t, s, to("a", message(1)))
+		for pattern, n := range redistest.CheckKeys(t, client) {
+			if !strings.HasPrefix(pattern, "presence:") && n == 0 {
+				t.Errorf("there is no %s", pattern)
+			}
+		}
 	})
 }
 

@@ -165,7 +165,7 @@ func (c *Cluster) AwaitReplica(node *Server) {
 }
 
 // MoveSlot gives a key's slot to another node, as `redis-cli --cluster reshard` does it. During is called when
-// half of the slot's keys are at either node.
+// the first half of the slot's keys, by name, is at the new node already.
 func (c *Cluster) MoveSlot(key string, to *Server, during func()) {
 	c.t.Helper()
 	slot, from := Slot(key), c.MasterOf(key)
@@ -177,7 +177,7 @@ func (c *Cluster) MoveSlot(key string, to *Server, during func()) {
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		if half {
+		if slices.Sort(keys); half {
 			keys = keys[:(len(keys)+1)/2]
 		}
 		for _, k := range keys {

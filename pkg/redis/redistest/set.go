@@ -35,11 +35,16 @@ func OnSets(t *testing.T, test func(t *testing.T, s Set)) {
 
 // LoseAndKill kills the master of a key together with what is written meanwhile: it confirms that, and its
 // replicas never hear of it.
-func LoseAndKill(s Set, key string, write func()) (old *Server) {
+func LoseAndKill(t testing.TB, s Set, key string, write func()) (old *Server) {
+	t.Helper()
 	old = s.MasterOf(key)
 	replicas := s.Replicas(old)
 	for _, r := range replicas {
 		r.Pause()
+	}
+	// Or they would find it in their sockets when they go on.
+	if err := direct(t, old).Do(t.Context(), "CLIENT", "KILL", "TYPE", "replica").Err(); err != nil {
+		t.Fatal(err)
 	}
 	write()
 	old.Kill()
