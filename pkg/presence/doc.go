@@ -17,8 +17,8 @@
 //     given, with a version that is greater than all before, also after Redis has lost everything.
 //   - A change that nobody confirmed to be told (Directory.Told) is given to a sweeper again, so that a
 //     crash between the change and its announcement costs seconds and not the announcement.
-//   - A Redis that was lost, came back older, or was out of everybody's reach starts a new generation
-//     of each shard concerned. Gateways see it within a second and write everything again; until the
+//   - A Redis that was lost, came back older, was replaced in a failover, or was out of everybody's reach
+//     starts a new generation of each shard concerned. Gateways see it within a second and write everything again; until the
 //     shard has settled nobody is taken offline and whoever has no lease is unknown, not offline.
 //   - Who left while Redis was away, or shortly before it forgot, is told to it again, so that their
 //     going offline is announced all the same.
@@ -27,12 +27,5 @@
 // It does not promise to announce who went offline when both Redis lost its data and the user's gateway
 // died within the same TTL: nobody is left who knows that they were online. Asked, it says offline.
 //
-// Keys, their purpose and their lifetime ({n} is the shard):
-//
-//	presence:{n}:user:<id>   sorted set: gateway instance, when its lease ends (ms); 4 TTLs
-//	presence:{n}:room:<id>   the same for a conversation's room
-//	presence:{n}:state:<id>  hash: online 0 or 1, version, at (of the last change), seen; 30 days
-//	presence:{n}:due         sorted set: user, when to look whether a lease still lives; 30 days
-//	presence:{n}:untold      sorted set: user, when to announce their last change (again); 30 days
-//	presence:{n}:clock       hash: tick (last sign of life), generation, settled (when it will be); 30 days
+// The keys are in the table of docs/redis.md.
 package presence

@@ -156,7 +156,8 @@ func TestRedisLosesOneLease(t *testing.T) {
 	a, user, conv := w.gateway("a"), chat.NewID(), chat.NewID()
 	w.connect(a, user)
 	w.must(a.OpenRoom(t.Context(), conv))
-	w.client.Del(t.Context(), leasesKey(user), stateKey(user), roomKey(conv))
+	w.client.Del(t.Context(), leasesKey(user), stateKey(user))
+	w.client.Del(t.Context(), roomKey(conv))
 	rewritten := false
 	for range 10 * 2 {
 		w.move(w.unit())

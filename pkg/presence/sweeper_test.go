@@ -25,18 +25,24 @@ func TestEachIsAnnouncedByOneSweeper(t *testing.T) {
 		idle := w.gateway("idle") // keeps Redis in touch
 		w.pass(w.ttl + w.unit())
 		_ = idle
-		var g errgroup.Group
-		for range 4 {
-			s := w.newSweeper()
-			g.Go(func() error { return s.sweep(t.Context()) })
-		}
-		w.must(g.Wait())
 		seen := map[chat.ID]int{}
-		for _, c := range w.take() {
-			if c.Online {
-				t.Fatalf("announced online: %+v", c)
+		for range 20 { // on a busy machine a shard may have been out of touch, and settles first
+			var g errgroup.Group
+			for range 4 {
+				s := w.newSweeper()
+				g.Go(func() error { return s.sweep(t.Context()) })
 			}
-			seen[c.UserID]++
+			w.must(g.Wait())
+			for _, c := range w.take() {
+				if c.Online {
+					t.Fatalf("announced online: %+v", c)
+				}
+				seen[c.UserID]++
+			}
+			if len(seen) == n {
+				break
+			}
+			w.pass(w.unit())
 		}
 		if len(seen) != n {
 			t.Errorf("%d of %d announced", len(seen), n)

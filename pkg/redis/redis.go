@@ -2,8 +2,14 @@
 //
 // It promises a client that is single, Sentinel or Cluster by configuration, whose commands end in
 // bounded time, are retried with jitter where that is safe, obey the deadline of their context, and
-// report to metrics whether Redis answers. It knows no key and no command: what is kept in Redis is
-// the business of pkg/presence and pkg/relay, which own their keys.
+// report to metrics whether Redis serves them. It finds the master again after a failover, also where
+// the old one goes on answering or is silent. It knows no key and no command: what is kept in Redis is
+// the business of pkg/presence and pkg/relay, which own their keys (the table is in docs/redis.md).
+//
+// The rule for their commands: a command on several keys, and a script, touches keys of one hash slot, which
+// are all passed as KEYS. Looked at one by one, the scripts of presence take the keys of one shard, which are in
+// one slot by their braces; liveGateways, register and openStream of relay take one key each. redistest's
+// clients hold every test to it.
 package redis
 
 import (
@@ -26,7 +32,7 @@ type Client = goredis.UniversalClient
 // Config says where Redis is. Only Addrs is required.
 type Config struct {
 	// Addrs are host:port. One address is a single server unless Cluster is set, several are the
-	// seeds of a cluster; with MasterName they are Sentinels.
+	// seeds of a cluster; with MasterName they are Sentinels, all of them: a majority is asked.
 	Addrs      []string
 	MasterName string
 	Cluster    bool
@@ -46,7 +52,8 @@ type Config struct {
 
 // The bounds of one command. A command that fails is tried three times in all, so a server that
 // refuses costs a fraction of a second, and one that swallows packets costs at most
-// attempts × readTimeout, or the caller's deadline if that is nearer.
+// attempts × readTimeout, or the caller's deadline if that is nearer. In a cluster the first attempt may
+// only learn where the key is, so there is one more.
 const (
 	dialTimeout     = 2 * time.Second
 	readTimeout     = 2 * time.Second

@@ -14,8 +14,5 @@
 // streams are trimmed, and they end a minute after their gateway did. Envelopes of an Ephemeral
 // sender (typing) are neither counted nor missed.
 //
-// Keys, their purpose and their lifetime:
-//
-//	relay:<instance>   stream: entries for one gateway instance; StreamTTL after its last sign of life
-//	gateways           sorted set: instance, until when it counts as live (ms of Redis's clock)
+// The keys are in the table of docs/redis.md.
 package relay

@@ -1,5 +1,5 @@
-// Package redistest gives tests a Redis: one in this process whose clock the test moves, and a real
-// redis-server that the test may kill.
+// Package redistest gives tests a Redis: one in this process whose clock the test moves, a real redis-server that
+// the test may kill or pause, and real sets of them with failover, by Sentinel and as a cluster.
 package redistest
 
 import (
