@@ -13,10 +13,14 @@ import (
 // commitTimeout bounds one commit; a rebalance waits for one of them, or two.
 const commitTimeout = 5 * time.Second
 
-// commitLoop commits from time to time what is finished. A crash between two commits redelivers.
+// commitLoop commits from time to time what is finished, and shows how the lag grows meanwhile. A crash between
+// two commits redelivers.
 func (c *Consumer) commitLoop(ctx context.Context) {
 	for pause(ctx, c.cfg.CommitInterval) {
 		c.commit(ctx, c.assignments)
+		for _, a := range c.assignments() {
+			a.grow()
+		}
 	}
 }
 

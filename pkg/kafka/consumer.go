@@ -12,16 +12,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Worker processes one assignment of one partition. It is made when the partition is assigned and
-// forgotten when it is taken away.
-type Worker interface {
-	// Process is called with records in their order, never again before it has returned. It returns
-	// nil when all of them are done, for good: their offset may be committed. It retries what fails; it
-	// returns an error only when ctx has ended, which it does when the partition is taken away. Any
-	// other error stops the consumer, and the records are not committed.
-	Process(ctx context.Context, records []Record) error
-}
-
 // ConsumerConfig is a Consumer's configuration. Every zero field but Group and Topics has a default.
 type ConsumerConfig struct {
 	Config
@@ -30,9 +20,13 @@ type ConsumerConfig struct {
 	Topics []string
 	Epoch  func(topic string) int32 // log epoch of a topic's positions, as the store remembers it; default 0
 
-	MaxBatch       int           // most records in one call of Process; default 500
-	MaxQueued      int           // a partition with more records waiting is not fetched further; default 1,000
-	MaxQueuedBytes int           // the same, in bytes of keys and values; default 1 MiB
+	// A partition is not fetched further while one of these is reached. They bound the memory of a worker that
+	// waits, and how much is delivered again after a crash because one record below was not done.
+	MaxHeld      int // records that are fetched and not done; default 4,000
+	MaxHeldBytes int // the same, in bytes; default 4 MiB
+	MaxAhead     int // records, done or not, above the lowest that is not done; default 100,000
+
+	MaxBatch       int           // most records that one Take gives; default 500
 	CommitInterval time.Duration // default 1 s
 	LagInterval    time.Duration // how often lag is measured; default 10 s
 
@@ -54,7 +48,7 @@ func (c *ConsumerConfig) defaults() error {
 	for _, d := range []struct {
 		value *int
 		or    int
-	}{{&c.MaxBatch, 500}, {&c.MaxQueued, 1_000}, {&c.MaxQueuedBytes, 1 << 20}} {
+	}{{&c.MaxBatch, 500}, {&c.MaxHeld, 4_000}, {&c.MaxHeldBytes, 4 << 20}, {&c.MaxAhead, 100_000}} {
 		if *d.value <= 0 {
 			*d.value = d.or
 		}
@@ -107,7 +101,7 @@ func NewConsumer(cfg ConsumerConfig, newWorker func(topic string, partition int3
 	return &Consumer{cfg: cfg, newWorker: newWorker, metrics: metrics, commits: make(chan struct{}, 1)}, nil
 }
 
-// pollRecords bounds what one poll takes, and so by how much a queue may exceed MaxQueued.
+// pollRecords bounds what one poll takes, and so by how much a partition may exceed MaxHeld.
 const pollRecords = 1_000
 
 // Run consumes until ctx ends, then gives the partitions back and returns nil. It returns an error when
@@ -199,7 +193,9 @@ func (c *Consumer) handOff(fetched kgo.FetchTopicPartition) {
 		c.cfg.Logger.Error("dropped records of a partition that is not assigned", "topic", at.topic, "partition", at.id)
 		return
 	}
-	a.enqueue(fetched.Records, fetched.HighWatermark)
+	if err := a.enqueue(fetched.Records, fetched.HighWatermark); err != nil {
+		c.fail(err)
+	}
 }
 
 // judge ends Run if an error of a poll is for good, and tells whether there was one that passes: the

@@ -20,12 +20,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-type workerFunc func(ctx context.Context, records []kafka.Record) error
-
-func (f workerFunc) Process(ctx context.Context, records []kafka.Record) error {
-	return f(ctx, records)
-}
-
 func TestConsume(t *testing.T) {
 	l := newLog(t, 2)
 	p := l.producer(nil)
@@ -86,7 +80,7 @@ func TestUnfinishedIsRedelivered(t *testing.T) {
 	p := l.producer(nil)
 	started := make(chan struct{}, 1)
 	r := l.consume(func(string, int32) kafka.Worker {
-		return workerFunc(func(ctx context.Context, _ []kafka.Record) error {
+		return kafka.InOrder(func(ctx context.Context, _ []kafka.Record) error {
 			started <- struct{}{}
 			<-ctx.Done()
 			return ctx.Err()
@@ -114,7 +108,7 @@ func TestRebalance(t *testing.T) {
 	busy := make(map[int32]bool)
 	codec := newCodec(t)
 	newWorker := func(_ string, partition int32) kafka.Worker {
-		return workerFunc(func(_ context.Context, records []kafka.Record) error {
+		return kafka.InOrder(func(_ context.Context, records []kafka.Record) error {
 			mu.Lock()
 			if busy[partition] {
 				t.Errorf("two workers of partition %d at once", partition)
@@ -194,9 +188,9 @@ func TestSlowPartition(t *testing.T) {
 	s := newSeen(t)
 	l.consume(func(_ string, partition int32) kafka.Worker {
 		if partition == 1 {
-			return s
+			return s.worker("", 1)
 		}
-		return workerFunc(func(ctx context.Context, records []kafka.Record) error {
+		return kafka.InOrder(func(ctx context.Context, records []kafka.Record) error {
 			select {
 			case <-release:
 			case <-ctx.Done():
@@ -205,7 +199,7 @@ func TestSlowPartition(t *testing.T) {
 			stuck.Add(int64(len(records)))
 			return nil
 		})
-	}, func(c *kafka.ConsumerConfig) { c.MaxQueued, c.MaxBatch = 10, 5 })
+	}, func(c *kafka.ConsumerConfig) { c.MaxHeld, c.MaxBatch = 10, 5 })
 	slow, quick := conversationIn(0, 2), conversationIn(1, 2)
 	for i := range 4 {
 		publish(t, p, slow, fmt.Sprint("slow ", i), 1500)
@@ -225,7 +219,7 @@ func TestWorkerBreaksItsContract(t *testing.T) {
 	publish(t, l.producer(nil), chat.NewID(), "m", 3)
 	wrong := errors.New("gave up")
 	r := l.consume(func(string, int32) kafka.Worker {
-		return workerFunc(func(context.Context, []kafka.Record) error { return wrong })
+		return kafka.InOrder(func(context.Context, []kafka.Record) error { return wrong })
 	}, nil)
 	if err := r.result(t); !errors.Is(err, wrong) {
 		t.Errorf("Run ended with %v; want the worker's error", err)
@@ -316,7 +310,7 @@ func TestOvertakenWhileConsuming(t *testing.T) {
 	release := make(chan struct{})
 	var last atomic.Int64
 	r := l.consume(func(string, int32) kafka.Worker {
-		return workerFunc(func(ctx context.Context, records []kafka.Record) error {
+		return kafka.InOrder(func(ctx context.Context, records []kafka.Record) error {
 			select {
 			case <-release:
 			case <-ctx.Done():
@@ -325,7 +319,7 @@ func TestOvertakenWhileConsuming(t *testing.T) {
 			last.Store(records[len(records)-1].Position.Offset)
 			return nil
 		})
-	}, func(c *kafka.ConsumerConfig) { c.MaxQueued = 5 })
+	}, func(c *kafka.ConsumerConfig) { c.MaxHeld = 5 })
 	conversation := chat.NewID()
 	for i := range 5 {
 		publish(t, p, conversation, fmt.Sprint(i), 1000)
@@ -415,7 +409,7 @@ func TestPartitionsLost(t *testing.T) {
 	var again atomic.Int32
 	l.consume(func(string, int32) kafka.Worker {
 		assignment := assignments.Add(1)
-		return workerFunc(func(ctx context.Context, records []kafka.Record) error {
+		return kafka.InOrder(func(ctx context.Context, records []kafka.Record) error {
 			if assignment > 1 {
 				again.Add(int32(len(records)))
 				return nil

@@ -181,9 +181,9 @@ type seen struct {
 
 func newSeen(t *testing.T) *seen { return &seen{codec: newCodec(t), texts: make(map[string]int)} }
 
-func (s *seen) worker(string, int32) kafka.Worker { return s }
+func (s *seen) worker(string, int32) kafka.Worker { return kafka.InOrder(s.process) }
 
-func (s *seen) Process(_ context.Context, records []kafka.Record) error {
+func (s *seen) process(_ context.Context, records []kafka.Record) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range records {

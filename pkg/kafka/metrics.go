@@ -65,6 +65,7 @@ func (m *producerMetrics) failed(topic string) { m.failures.WithLabelValues(topi
 
 type consumerMetrics struct {
 	lag            *prometheus.GaugeVec   // group, topic, partition
+	lagSeconds     *prometheus.GaugeVec   // group, topic, partition
 	processed      *prometheus.CounterVec // group, topic
 	rebalances     *prometheus.CounterVec // group, event
 	commitFailures *prometheus.CounterVec // group
@@ -74,7 +75,11 @@ type consumerMetrics struct {
 func newConsumerMetrics(r prometheus.Registerer) (*consumerMetrics, error) {
 	lag, err1 := register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "dozaar_kafka_consumer_lag_records",
-		Help: "Records of an assigned partition that are not processed yet.",
+		Help: "Records of an assigned partition that are not done yet.",
+	}, []string{"group", "topic", "partition"}))
+	lagSeconds, err6 := register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "dozaar_kafka_consumer_lag_seconds",
+		Help: "Age of the oldest record of an assigned partition that is not done, by the producer's clock; 0 where all are.",
 	}, []string{"group", "topic", "partition"}))
 	processed, err2 := register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "dozaar_kafka_processed_records_total",
@@ -92,5 +97,5 @@ func newConsumerMetrics(r prometheus.Registerer) (*consumerMetrics, error) {
 		Name: "dozaar_kafka_offsets_out_of_log_total",
 		Help: "Committed offsets that were missing or outside of the log. The consumer stopped.",
 	}, []string{"group"}))
-	return &consumerMetrics{lag, processed, rebalances, commitFailures, outOfLog}, errors.Join(err1, err2, err3, err4, err5)
+	return &consumerMetrics{lag, lagSeconds, processed, rebalances, commitFailures, outOfLog}, errors.Join(err1, err2, err3, err4, err5, err6)
 }

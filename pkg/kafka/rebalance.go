@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -55,7 +56,9 @@ func (c *Consumer) drop(gone []partition) []*assignment {
 	}
 	for _, a := range stopped {
 		c.await(a)
-		c.metrics.lag.DeleteLabelValues(c.cfg.Group, a.topic, strconv.Itoa(int(a.id)))
+		for _, gauge := range []*prometheus.GaugeVec{c.metrics.lag, c.metrics.lagSeconds} {
+			gauge.DeleteLabelValues(c.cfg.Group, a.topic, strconv.Itoa(int(a.id)))
+		}
 	}
 	return stopped
 }

@@ -41,29 +41,48 @@ type refusal struct {
 func (r *refusal) Error() string { return r.reason + ": " + r.err.Error() }
 func (r *refusal) Unwrap() error { return r.err }
 
-// sift decodes and checks records. Those that fail are acknowledged by the dead-letter topic when it
-// returns; so nothing after them is numbered before.
-func sift[T any](ctx context.Context, d *Deliver, k kind[T], records []kafka.Record) ([]sound[T], error) {
-	passed := make([]sound[T], 0, len(records))
+// sift decodes and checks records, in their order. Those that fail are acknowledged by the dead-letter topic
+// before anything after them passes; so nothing after them is numbered before. It hands on what passed
+// while it waits for that, and at the end; buried tells of each dead letter.
+func sift[T any](ctx context.Context, d *Deliver, k kind[T], records []kafka.Record, passed func([]sound[T]), buried func(kafka.Record)) error {
+	var sounds []sound[T]
 	for _, r := range records {
 		value, refused, err := judge(ctx, d, k, r)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if refused == nil {
-			passed = append(passed, sound[T]{r, value})
+			sounds = append(sounds, sound[T]{r, value})
 			continue
 		}
-		if err := d.insist(ctx, "dead_letter", func(ctx context.Context) error {
-			return d.DeadLetters.DeadLetter(ctx, r, refused)
-		}); err != nil {
-			return nil, err
+		passed(sounds)
+		sounds = nil
+		if err := d.bury(ctx, r, refused); err != nil {
+			return err
 		}
-		d.metrics.deadLetters.WithLabelValues(r.Topic, refused.reason).Inc()
-		d.log.WarnContext(ctx, "record sent to the dead letters", "topic", r.Topic, "partition", r.Partition,
-			"epoch", r.Position.Epoch, "offset", r.Position.Offset, "reason", refused.reason, "error", refused.err)
+		buried(r)
 	}
-	return passed, nil
+	passed(sounds)
+	return nil
+}
+
+// siftAll is sift for whoever goes on with all that passed together.
+func siftAll[T any](ctx context.Context, d *Deliver, k kind[T], records []kafka.Record) (all []sound[T], err error) {
+	err = sift(ctx, d, k, records, func(some []sound[T]) { all = append(all, some...) }, func(kafka.Record) {})
+	return all, err
+}
+
+// bury returns when the dead-letter topic has the record.
+func (d *Deliver) bury(ctx context.Context, r kafka.Record, refused *refusal) error {
+	if err := d.insist(ctx, "dead_letter", func(ctx context.Context) error {
+		return d.DeadLetters.DeadLetter(ctx, r, refused)
+	}); err != nil {
+		return err
+	}
+	d.metrics.deadLetters.WithLabelValues(r.Topic, refused.reason).Inc()
+	d.log.WarnContext(ctx, "record sent to the dead letters", "topic", r.Topic, "partition", r.Partition,
+		"epoch", r.Position.Epoch, "offset", r.Position.Offset, "reason", refused.reason, "error", refused.err)
+	return nil
 }
 
 func judge[T any](ctx context.Context, d *Deliver, k kind[T], r kafka.Record) (value T, refused *refusal, err error) {

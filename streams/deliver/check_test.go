@@ -108,8 +108,13 @@ func TestADeadLetterIsWaitedFor(t *testing.T) {
 	poison.Value = nil
 	before, later := says(1, deal, ann, 0, "before"), says(2, deal, ann, 0, "later")
 	o.process(o.deliver().Worker(schemas.TopicMessages, 0), o.record(0, before), poison, o.record(2, later))
-	if want := []string{"DeadLetter", "DeadLetter", "DeadLetter", "DeadLetter", "StoredByID"}; !slices.Equal(o.calls[:5], want) {
-		t.Errorf("calls %v, want %v first", o.calls, want)
+	last := slices.Index(o.calls, "DeadLetter")
+	for range 3 {
+		last += 1 + slices.Index(o.calls[last+1:], "DeadLetter")
+	}
+	// One slice may be under way beside it, that of what is before; the one with what is later is not.
+	if n := count(o.calls[last:], "StoredByID"); n == 0 || count(o.calls, "StoredByID") != 2 {
+		t.Errorf("calls %v, want what is later to be read after the last DeadLetter", o.calls)
 	}
 	if got := o.seqs(before, later); !slices.Equal(got, []int64{1, 2}) {
 		t.Errorf("numbers %v, want 1, 2", got)
@@ -117,4 +122,13 @@ func TestADeadLetterIsWaitedFor(t *testing.T) {
 	if len(o.buried) != 1 || !errors.Is(o.buried[0].why, schemas.ErrPoison) {
 		t.Errorf("dead letters %v", o.buried)
 	}
+}
+
+func count(calls []string, call string) (n int) {
+	for _, c := range calls {
+		if c == call {
+			n++
+		}
+	}
+	return n
 }

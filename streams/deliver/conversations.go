@@ -13,10 +13,9 @@ import (
 // so that it takes effect at once. Where the word is lost, the age limit of what others remember brings it.
 type conversationWorker struct{ *Deliver }
 
-// Process implements kafka.Worker.
-func (w conversationWorker) Process(ctx context.Context, batch []kafka.Record) error {
+func (w conversationWorker) process(ctx context.Context, batch []kafka.Record) error {
 	w.metrics.batchRecords.WithLabelValues(schemas.TopicConversations).Observe(float64(len(batch)))
-	events, err := sift(ctx, w.Deliver, kind[chat.ConversationEvent]{
+	events, err := siftAll(ctx, w.Deliver, kind[chat.ConversationEvent]{
 		decode: w.Decoder.DecodeConversationEvent,
 		key:    func(e chat.ConversationEvent) chat.ID { return e.Conversation.ID },
 		check:  checkConversationEvent,

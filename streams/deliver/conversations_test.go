@@ -71,8 +71,8 @@ func TestMembersAreForgotten(t *testing.T) {
 			e := chat.ConversationEvent{Change: chat.MemberRemoved, Conversation: chat.Conversation{ID: deal}, UserID: bob.UserID, At: simTime}
 			o.process(d.Worker(schemas.TopicConversations, 5), o.event(0, e))
 		}, 1},
-		{"almost four seconds", func(o *outside, _ *Deliver) { o.now = o.now.Add(4*time.Second - time.Millisecond) }, 2},
-		{"four seconds", func(o *outside, _ *Deliver) { o.now = o.now.Add(4 * time.Second) }, 1},
+		{"almost four seconds", func(o *outside, _ *Deliver) { o.pass(4*time.Second - time.Millisecond) }, 2},
+		{"four seconds", func(o *outside, _ *Deliver) { o.pass(4 * time.Second) }, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := newOutside(t)
@@ -107,7 +107,7 @@ func TestASlowReadIsOldAtOnce(t *testing.T) {
 	d := o.deliver()
 	o.onCall = func(call string) {
 		if call == "Conversation" {
-			o.now = o.now.Add(5 * time.Second)
+			o.pass(5 * time.Second)
 		}
 	}
 	for range 2 {

@@ -15,7 +15,8 @@ import (
 )
 
 // A Store keeps what is delivered. Every write is idempotent and may be repeated, late or out of order:
-// of two rows of one seq the greater position stays, of two heads or marks the greater seq.
+// of two rows of one seq the greater position stays, of two heads or marks the greater seq. What PutHeads has
+// stored is part of the history; PutInboxes has the members' inboxes follow.
 type Store interface {
 	Conversation(ctx context.Context, id chat.ID) (chat.Conversation, error)
 	Heads(ctx context.Context, conversations []chat.ID) (map[chat.ID]chat.Head, error)
@@ -23,6 +24,7 @@ type Store interface {
 	StoredByID(ctx context.Context, ids []chat.ID) (map[chat.ID]chat.StoredID, error)
 	PutMessages(ctx context.Context, messages []chat.StoredMessage) error
 	PutHeads(ctx context.Context, heads []chat.Head) error
+	PutInboxes(ctx context.Context, heads []chat.Head) error
 	PutReadMarks(ctx context.Context, marks []chat.ReadMark) error
 }
 
@@ -69,7 +71,7 @@ type Config struct {
 	// MembersMaxAge is how old the members may be to whom a message is told: 4 s, which leaves a second
 	// of the five in which a change of members must take effect everywhere.
 	MembersMaxAge time.Duration
-	// RelayPatience is for how long one batch waits for Redis: 4 s. It must be more than the silence of
+	// RelayPatience is for how long one slice waits for Redis: 4 s. It must be more than the silence of
 	// a sender (3 s) after which a gateway reads its rooms' heads again: whatever is given up here has
 	// then been noticed there.
 	RelayPatience time.Duration
@@ -77,7 +79,13 @@ type Config struct {
 	RetryFirst, RetryMax time.Duration
 	// Remember is how many conversations' numbers one partition keeps in memory: 8,192. Others cost a read.
 	Remember int
-	// Reads is how many reads of single conversations one batch has under way at once: 16.
+	// Slice is how many records of one conversation are dealt with together at most: 200.
+	Slice int
+	// Slices is how many slices are at work beside each other in this process: 512. One that takes longer than
+	// ParkAfter, 250 ms, waits for what is away rather than for its turn, and counts no more.
+	Slices    int
+	ParkAfter time.Duration
+	// Reads is how many members of conversations a batch of receipts reads at once: 16.
 	Reads int
 }
 
@@ -90,6 +98,7 @@ func (c Config) withDefaults() Config {
 		{&c.RelayPatience, 4 * time.Second},
 		{&c.RetryFirst, 50 * time.Millisecond},
 		{&c.RetryMax, 5 * time.Second},
+		{&c.ParkAfter, 250 * time.Millisecond},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
@@ -101,32 +110,42 @@ func (c Config) withDefaults() Config {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	if c.Remember == 0 {
-		c.Remember = 8192
-	}
-	if c.Reads == 0 {
-		c.Reads = 16
+	for _, n := range []struct {
+		field *int
+		value int
+	}{{&c.Remember, 8192}, {&c.Slice, 200}, {&c.Slices, 512}, {&c.Reads, 16}} {
+		if *n.field == 0 {
+			*n.field = n.value
+		}
 	}
 	return c
 }
 
-// Deliver makes workers. They share its dependencies, its metrics and what it knows of members; each
+// Deliver makes workers. They share its dependencies, its metrics, its slots, and what it knows of members; each
 // partition's numbering is its worker's own. It has no goroutine of its own.
 type Deliver struct {
 	Config
-	log     *slog.Logger
-	metrics *metrics
-	members *memberCache
+	log        *slog.Logger
+	metrics    *metrics
+	members    *memberCache
+	slots      *slots
+	lookups    *lookups
+	complaints complaints
 }
 
 // New returns a Deliver.
 func New(cfg Config) *Deliver {
-	cfg = cfg.withDefaults()
+	return newDeliver(cfg.withDefaults(), newMetrics(cfg.Registerer))
+}
+
+func newDeliver(cfg Config, m *metrics) *Deliver {
 	return &Deliver{
 		Config:  cfg,
 		log:     cfg.Logger.With("component", "deliver"),
-		metrics: newMetrics(cfg.Registerer),
+		metrics: m,
 		members: newMemberCache(cfg.MembersMaxAge, cfg.Clock),
+		slots:   newSlots(cfg.Slices, cfg.ParkAfter, func(change int) { m.parked.Add(float64(change)) }),
+		lookups: &lookups{owners: cfg.Owners, timeout: cfg.RelayPatience},
 	}
 }
 
@@ -142,9 +161,9 @@ func (d *Deliver) Worker(topic string, partition int32) kafka.Worker {
 	case schemas.TopicMessages:
 		return newMessageWorker(d)
 	case schemas.TopicReceipts:
-		return receiptWorker{d}
+		return kafka.InOrder(receiptWorker{d}.process)
 	case schemas.TopicConversations:
-		return conversationWorker{d}
+		return kafka.InOrder(conversationWorker{d}.process)
 	}
 	panic(fmt.Sprintf("deliver: there is no worker for partition %d of topic %s", partition, topic))
 }

@@ -4,15 +4,17 @@ import (
 	"context"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/kafka"
-	"github.com/dozaar/dozaar/schemas"
 )
 
 // messageWorker delivers one assignment of one partition of chat.messages.
 type messageWorker struct {
 	*Deliver
-	numbers numbers
+	numbers *numbers
+	next    chat.Position // what is remembered is true for a record here and nowhere else; of Run alone
 }
 
 func newMessageWorker(d *Deliver) *messageWorker {
@@ -26,18 +28,65 @@ type entry struct {
 	produced time.Time
 }
 
-// Process implements kafka.Worker. It cuts the batch where offsets jump: what comes after a jump must not
-// be numbered from what was remembered before it, and is numbered only once everything before is stored.
-func (w *messageWorker) Process(ctx context.Context, batch []kafka.Record) error {
-	w.metrics.batchRecords.WithLabelValues(schemas.TopicMessages).Observe(float64(len(batch)))
-	for len(batch) > 0 {
-		n := contiguous(batch)
-		if err := w.deliver(ctx, batch[:n]); err != nil {
+// Run implements kafka.Worker. One goroutine takes the records in their order and sifts them; what passes goes
+// into the lanes, where each conversation is delivered by itself.
+func (w *messageWorker) Run(ctx context.Context, from kafka.Records) error {
+	work, ctx := errgroup.WithContext(ctx)
+	in := newLanes(ctx, work, w.slots, w.Slice, func(ctx context.Context, slice []entry) error {
+		if err := w.deliver(ctx, slice); err != nil {
 			return err
 		}
+		from.Done(positions(slice)...)
+		return nil
+	})
+	work.Go(func() error {
+		for {
+			batch, err := from.Take(ctx)
+			if err != nil {
+				return err
+			}
+			if err := w.intake(ctx, batch, in, from); err != nil {
+				return err
+			}
+		}
+	})
+	return work.Wait()
+}
+
+// intake sifts records and puts those that pass into the lanes. At a jump in offsets somebody else may have numbered
+// what lies between, or this worker has been ahead of where it is now: what comes after it must not be
+// numbered from what was remembered before it. So all before it is finished first, and then forgotten.
+func (w *messageWorker) intake(ctx context.Context, batch []kafka.Record, in *lanes, from kafka.Records) error {
+	for len(batch) > 0 {
+		if batch[0].Position != w.next {
+			if err := in.drain(ctx); err != nil {
+				return err
+			}
+			w.numbers.forget()
+		}
+		n := contiguous(batch)
+		if err := w.sift(ctx, batch[:n], in, from); err != nil {
+			return err
+		}
+		w.next = after(batch[n-1].Position)
 		batch = batch[n:]
 	}
 	return nil
+}
+
+// sift puts everything before a dead letter into the lanes while that is being buried, and nothing after it.
+func (w *messageWorker) sift(ctx context.Context, records []kafka.Record, in *lanes, from kafka.Records) error {
+	return sift(ctx, w.Deliver, kind[chat.Message]{
+		decode: w.Decoder.DecodeMessage,
+		key:    func(m chat.Message) chat.ID { return m.ConversationID },
+		check:  checkMessage,
+	}, records, func(passed []sound[chat.Message]) {
+		entries := make([]entry, len(passed))
+		for i, p := range passed {
+			entries[i] = entry{chat.StoredMessage{Message: p.value, Position: p.Position}, p.value.BodyHash(), p.Time}
+		}
+		in.add(entries)
+	}, func(buried kafka.Record) { from.Done(buried.Position) })
 }
 
 // contiguous is how many records follow each other without a jump.
@@ -55,81 +104,10 @@ func after(p chat.Position) chat.Position {
 	return p
 }
 
-// deliver takes contiguous records all the way: sift, drop duplicates, number, store, remember, tell.
-func (w *messageWorker) deliver(ctx context.Context, records []kafka.Record) error {
-	passed, err := sift(ctx, w.Deliver, kind[chat.Message]{
-		decode: w.Decoder.DecodeMessage,
-		key:    func(m chat.Message) chat.ID { return m.ConversationID },
-		check:  checkMessage,
-	}, records)
-	if err != nil {
-		return err
+func positions(slice []entry) []chat.Position {
+	list := make([]chat.Position, len(slice))
+	for i, e := range slice {
+		list[i] = e.Position
 	}
-	entries := make([]entry, len(passed))
-	for i, p := range passed {
-		entries[i] = entry{chat.StoredMessage{Message: p.value, Position: p.Position}, p.value.BodyHash(), p.Time}
-	}
-	fresh, conflicts, err := w.dropDuplicates(ctx, entries)
-	if err != nil {
-		return err
-	}
-	if err := w.number(ctx, records[0].Position, fresh); err != nil {
-		return err
-	}
-	if err := w.store(ctx, fresh); err != nil {
-		return err
-	}
-	w.numbers.remember(fresh, after(records[len(records)-1].Position))
-	return w.rebroadcast(ctx, fresh, conflicts)
-}
-
-// store returns once the messages are part of the history: rows first, by message and by id, then the
-// senders' own marks, so that nobody's own message counts as unread, and then the heads, because nobody
-// reads past a head and everybody reads up to it.
-func (w *messageWorker) store(ctx context.Context, fresh []entry) error {
-	if len(fresh) == 0 {
-		return nil
-	}
-	rows := make([]chat.StoredMessage, len(fresh))
-	marks := make([]chat.ReadMark, len(fresh))
-	for i, e := range fresh {
-		rows[i] = e.StoredMessage
-		marks[i] = chat.ReadMark{ConversationID: e.ConversationID, UserID: e.Sender.ID, Seq: e.Seq}
-	}
-	if err := w.insist(ctx, "put_messages", func(ctx context.Context) error {
-		return w.Store.PutMessages(ctx, rows)
-	}); err != nil {
-		return err
-	}
-	if err := w.putReadMarks(ctx, marks); err != nil {
-		return err
-	}
-	heads := headsOf(fresh)
-	if err := w.insist(ctx, "put_heads", func(ctx context.Context) error {
-		return w.Store.PutHeads(ctx, heads)
-	}); err != nil {
-		return err
-	}
-	w.metrics.numbered.Add(float64(len(fresh)))
-	now := w.Clock()
-	for _, e := range fresh {
-		w.metrics.producedToStored.Observe(max(0, now.Sub(e.produced).Seconds()))
-	}
-	return nil
-}
-
-// headsOf is the head of each conversation after its last message, in the order of the first ones.
-func headsOf(fresh []entry) []chat.Head {
-	at := map[chat.ID]int{}
-	var heads []chat.Head
-	for _, e := range fresh {
-		i, seen := at[e.ConversationID]
-		if !seen {
-			i = len(heads)
-			at[e.ConversationID] = i
-			heads = append(heads, chat.Head{})
-		}
-		heads[i] = chat.Head{ConversationID: e.ConversationID, Seq: e.Seq, Position: e.Position, ActivityAt: e.CreatedAt}
-	}
-	return heads
+	return list
 }

@@ -14,6 +14,7 @@ type metrics struct {
 	bases               *prometheus.CounterVec   // by source
 	deadLetters         *prometheus.CounterVec   // by topic, reason
 	batchRecords        *prometheus.HistogramVec // by topic
+	parked              prometheus.Gauge
 	stepSeconds         *prometheus.HistogramVec // by step, outcome
 	producedToStored    prometheus.Histogram
 	rebroadcastFailures *prometheus.CounterVec // by topic
@@ -36,7 +37,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		}),
 		bases: with.NewCounterVec(prometheus.CounterOpts{
 			Name: "dozaar_deliver_bases_total",
-			Help: "Conversations that a batch went on numbering, by where their last number was known from: memory, head, row, or none.",
+			Help: "Slices of a conversation that were numbered, by where their last number was known from: memory, head, row, or none.",
 		}, []string{"source"}),
 		deadLetters: with.NewCounterVec(prometheus.CounterOpts{
 			Name: "dozaar_deliver_dead_letters_total",
@@ -44,9 +45,13 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		}, []string{"topic", "reason"}),
 		batchRecords: with.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "dozaar_deliver_batch_records",
-			Help:    "Records in one batch of one partition.",
+			Help:    "Records dealt with together: of one conversation, in chat.messages, of one partition elsewhere.",
 			Buckets: prometheus.ExponentialBuckets(1, 4, 8),
 		}, []string{"topic"}),
+		parked: with.NewGauge(prometheus.GaugeOpts{
+			Name: "dozaar_deliver_parked_conversations",
+			Help: "Conversations that have waited for the store, or for Redis, for longer than they may count as being at work.",
+		}),
 		stepSeconds: with.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "dozaar_deliver_step_seconds",
 			Help:    "Duration of one attempt of a step that leaves the process (store, relay, decode, dead letter), by step and outcome (ok, error).",
@@ -59,7 +64,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		}),
 		rebroadcastFailures: with.NewCounterVec(prometheus.CounterOpts{
 			Name: "dozaar_deliver_rebroadcast_failures_total",
-			Help: "Batches whose rebroadcast was given up because Redis was away. The rooms heal themselves.",
+			Help: "Slices, and batches of receipts and of changes, whose rebroadcast was given up because Redis was away. The rooms heal themselves.",
 		}, []string{"topic"}),
 	}
 }

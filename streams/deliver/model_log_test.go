@@ -22,6 +22,9 @@ type simLog struct {
 	marks  map[reader]int64  // the greatest number each sender has in a conversation
 }
 
+// identity is what makes two records the same message.
+type identity struct{ conversation, message chat.ID }
+
 type reader struct{ conversation, user chat.ID }
 
 // simEntry is a record with the sequential reader's verdict.

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/kafka"
@@ -21,8 +22,8 @@ type port interface {
 type simPort struct{ *simConsumer }
 
 // ask is a call that reads.
-func (p simPort) ask(call string) error {
-	switch p.yield(call).verdict {
+func (p simPort) ask(call, key string) error {
+	switch p.yield(call, key).verdict {
 	case succeed, succeedTwice:
 		return nil
 	case die:
@@ -32,8 +33,8 @@ func (p simPort) ask(call string) error {
 }
 
 // write is a call that consists of some single writes.
-func (p simPort) write(call string, writes []func()) error {
-	o := p.yield(call)
+func (p simPort) write(call, key string, writes []func()) error {
+	o := p.yield(call, key)
 	for i, write := range writes {
 		fate := o.bits >> (2 * (i % 8)) & 3
 		if o.verdict == succeed || o.verdict == succeedTwice || o.verdict == tear && fate == 0 {
@@ -53,7 +54,7 @@ func (p simPort) write(call string, writes []func()) error {
 }
 
 func (p simPort) Conversation(_ context.Context, id chat.ID) (chat.Conversation, error) {
-	if err := p.ask("conversation"); err != nil {
+	if err := p.ask("conversation", id.String()); err != nil {
 		return chat.Conversation{}, err
 	}
 	if !p.w.store.known[id] {
@@ -63,21 +64,21 @@ func (p simPort) Conversation(_ context.Context, id chat.ID) (chat.Conversation,
 }
 
 func (p simPort) Heads(_ context.Context, conversations []chat.ID) (map[chat.ID]chat.Head, error) {
-	if err := p.ask("heads"); err != nil {
+	if err := p.ask("heads", conversations[0].String()); err != nil {
 		return nil, err
 	}
 	return picked(p.w.store.heads, conversations), nil
 }
 
 func (p simPort) LastBefore(_ context.Context, conversation chat.ID, at chat.Position) (int64, error) {
-	if err := p.ask("last before"); err != nil {
+	if err := p.ask("last before", conversation.String()); err != nil {
 		return 0, err
 	}
 	return p.w.store.lastBefore(conversation, at), nil
 }
 
 func (p simPort) StoredByID(_ context.Context, ids []chat.ID) (map[chat.ID]chat.StoredID, error) {
-	if err := p.ask("stored by id"); err != nil {
+	if err := p.ask("stored by id", ids[0].String()); err != nil {
 		return nil, err
 	}
 	return picked(p.w.store.byID, ids), nil
@@ -94,26 +95,27 @@ func picked[V any](from map[chat.ID]V, ids []chat.ID) map[chat.ID]V {
 }
 
 func (p simPort) PutMessages(_ context.Context, messages []chat.StoredMessage) error {
-	return p.write("put messages", p.w.store.messageWrites(messages))
+	return p.write("put messages", messages[0].ConversationID.String(), p.w.store.messageWrites(messages))
 }
 
 func (p simPort) PutHeads(_ context.Context, heads []chat.Head) error {
-	return p.write("put heads", p.w.store.headWrites(heads))
+	return p.write("put heads", heads[0].ConversationID.String(), p.w.store.headWrites(heads))
+}
+
+func (p simPort) PutInboxes(_ context.Context, heads []chat.Head) error {
+	return p.write("put inboxes", heads[0].ConversationID.String(), p.w.store.inboxWrites(heads))
 }
 
 func (p simPort) PutReadMarks(_ context.Context, marks []chat.ReadMark) error {
-	return p.write("put read marks", p.w.store.markWrites(marks))
+	return p.write("put read marks", marks[0].ConversationID.String(), p.w.store.markWrites(marks))
 }
 
 func (p simPort) DeadLetter(_ context.Context, r kafka.Record, _ error) error {
-	return p.write("dead letter", []func(){func() { p.w.buried[r.Position] = true }})
+	return p.write("dead letter", "", []func(){func() { p.w.buried[r.Position] = true }})
 }
 
-func (p simPort) Owners(_ context.Context, users, conversations []chat.ID) (byUser, byConversation map[chat.ID][]string, err error) {
-	if err := p.ask("owners"); err != nil {
-		if !p.dead {
-			p.w.excuse(users, conversations)
-		}
+func (p simPort) Owners(context.Context, []chat.ID, []chat.ID) (byUser, byConversation map[chat.ID][]string, err error) {
+	if err := p.ask("owners", ""); err != nil {
 		return nil, nil, err
 	}
 	byUser, byConversation = p.w.owners()
@@ -126,7 +128,7 @@ func (p simPort) Send(_ context.Context, envelopes []relay.Addressed) error {
 	for _, a := range envelopes {
 		p.w.checkStored(a)
 	}
-	err := p.write("send", nil)
+	err := p.write("send", fmt.Sprint(toldOf(envelopes[0])), nil)
 	if !p.dead {
 		for _, a := range envelopes {
 			p.w.told[toldOf(a)] = true
@@ -135,8 +137,8 @@ func (p simPort) Send(_ context.Context, envelopes []relay.Addressed) error {
 	return err
 }
 
-// Lost is noticed by every gateway; the model's rooms read the store at its end in any case.
-func (p simPort) Lost() {}
+// Lost is noticed by every gateway.
+func (p simPort) Lost() { p.w.heal() }
 
 func (p simPort) DecodeMessage(value []byte) (chat.Message, error) {
 	if p.mishaps > 0 {

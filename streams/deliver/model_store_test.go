@@ -13,11 +13,12 @@ type simStore struct {
 	broken breakage
 	fail   func(format string, args ...any)
 
-	rows  map[simRow]chat.StoredMessage
-	byID  map[chat.ID]chat.StoredID
-	heads map[chat.ID]chat.Head
-	marks map[reader]int64
-	known map[chat.ID]bool // conversations that exist
+	rows    map[simRow]chat.StoredMessage
+	byID    map[chat.ID]chat.StoredID
+	heads   map[chat.ID]chat.Head
+	inboxes map[chat.ID]int64 // the greatest seq that a conversation's members' inboxes have heard of
+	marks   map[reader]int64
+	known   map[chat.ID]bool // conversations that exist
 
 	ghosts []func() // writes that are still on their way
 }
@@ -31,7 +32,7 @@ func newSimStore(log *simLog, broken breakage, fail func(string, ...any)) *simSt
 	return &simStore{
 		log: log, broken: broken, fail: fail,
 		rows: map[simRow]chat.StoredMessage{}, byID: map[chat.ID]chat.StoredID{},
-		heads: map[chat.ID]chat.Head{}, marks: map[reader]int64{}, known: map[chat.ID]bool{},
+		heads: map[chat.ID]chat.Head{}, inboxes: map[chat.ID]int64{}, marks: map[reader]int64{}, known: map[chat.ID]bool{},
 	}
 }
 
@@ -83,6 +84,18 @@ func (s *simStore) writeHead(h chat.Head) {
 			s.fail("the head of conversation %v is %d, but row %d is missing", h.ConversationID, h.Seq, seq)
 		}
 	}
+}
+
+func (s *simStore) inboxWrites(heads []chat.Head) (writes []func()) {
+	for _, h := range heads {
+		writes = append(writes, func() {
+			if s.heads[h.ConversationID].Seq < h.Seq {
+				s.fail("the inboxes of conversation %v hear of %d, which is past the head", h.ConversationID, h.Seq)
+			}
+			s.inboxes[h.ConversationID] = max(s.inboxes[h.ConversationID], h.Seq)
+		})
+	}
+	return writes
 }
 
 func (s *simStore) markWrites(marks []chat.ReadMark) (writes []func()) {

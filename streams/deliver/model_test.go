@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -25,12 +27,17 @@ func TestModel(t *testing.T) {
 		defer func() { _ = flag.Set("rapid.checks", "100") }()
 	}
 	shared := newMetrics(nil)
-	rapid.Check(t, func(t *rapid.T) {
-		if err := history(t, breakage{}, shared); err != nil {
-			t.Fatal(err)
-		}
+	synctest.Test(t, func(t *testing.T) {
+		rapid.Check(inBubble{t}, func(t *rapid.T) {
+			if err := history(t, breakage{}, shared); err != nil {
+				t.Fatal(err)
+			}
+		})
 	})
 }
+
+// inBubble keeps rapid from asking for the test's deadline, which a bubble with a clock of its own does not have.
+type inBubble struct{ *testing.T }
 
 // history plays one history and tells what went wrong in it.
 func history(t *rapid.T, broken breakage, shared *metrics) error {
@@ -74,7 +81,7 @@ func (w *simWorld) recreate() {
 // stop ends what is still running, so that no goroutine outlives its history.
 func (w *simWorld) stop() {
 	for _, c := range w.consumers {
-		c.kill()
+		c.kill(func() int { return 0 })
 	}
 }
 
@@ -89,18 +96,20 @@ func (w *simWorld) step(t *rapid.T) {
 		}
 		add(1, func() { c.asleep = true })
 		add(1, func() { w.crash(t, c) })
-		if c.waitingAt != "" {
+		add(1, func() { w.revoke(t, c) })
+		if len(c.busy()) > 0 {
 			add(8, func() { w.proceed(t, c) })
-			continue
 		}
-		add(4, func() { w.fetch(t, c) })
-		add(3, func() { w.commit(c.at) })
-		if c.at != w.committed {
-			add(1, func() { c.at = w.committed }) // and the worker lives on: a jump
+		if c.taking() != nil {
+			add(4, func() { w.fetch(t, c) })
+			if c.next != w.committed {
+				add(1, func() { c.next = w.committed }) // and the worker lives on: a jump
+			}
 		}
+		add(3, func() { w.commit(c.lowest()) })
 	}
 	if len(w.consumers) < 4 {
-		add(3, func() { w.spawn() })
+		add(3, func() { w.spawn(t) })
 	}
 	if w.log.end < 24 {
 		add(2, func() { w.grow(t) })
@@ -140,18 +149,28 @@ func (w *simWorld) grow(t *rapid.T) {
 	w.log.append(m, hole, flaw == 11, flaw == 10)
 }
 
-func (w *simWorld) spawn() *simConsumer {
-	c := newSimConsumer(w, w.committed)
+func (w *simWorld) spawn(t *rapid.T) *simConsumer {
+	patience := time.Hour
+	if rapid.IntRange(0, 7).Draw(t, "patience") == 7 {
+		patience = simStep // gives up telling whenever anything else happens meanwhile
+	}
+	c := newSimConsumer(w, w.committed, patience)
 	if n := len(w.consumers); n > 0 && w.broken.memoryAcrossAssignments {
 		c.worker.numbers, c.inherited = w.consumers[n-1].worker.numbers, true
 	}
+	if w.broken.twoAtOnce {
+		c.twin = newSimConsumer(w, w.committed, patience)
+		c.twin.worker = &messageWorker{Deliver: c.twin.worker.Deliver, numbers: c.worker.numbers}
+		c.twin.run()
+	}
+	c.run()
 	w.consumers = append(w.consumers, c)
 	return c
 }
 
-// fetch starts the next batch, if there is one. Some batches jump ahead to what is committed by others.
+// fetch gives the worker its next batch, if there is one. Some batches jump ahead to what is committed by others.
 func (w *simWorld) fetch(t *rapid.T, c *simConsumer) {
-	batch := w.log.fetch(c.at, rapid.IntRange(1, 5).Draw(t, "batch"))
+	batch := w.log.fetch(c.next, rapid.IntRange(1, 5).Draw(t, "batch"))
 	if len(batch) == 0 {
 		return
 	}
@@ -159,27 +178,34 @@ func (w *simWorld) fetch(t *rapid.T, c *simConsumer) {
 		batch = append(batch, w.log.fetch(w.committed, 2)...)
 	}
 	c.mishaps = max(0, rapid.IntRange(-8, 2).Draw(t, "mishaps"))
-	c.start(batch)
+	c.hand(batch)
 }
 
 func (w *simWorld) crash(t *rapid.T, c *simConsumer) {
-	if c.waitingAt != "" {
-		c.step(outcome{die, w.bits(t)})
-	}
-	c.kill()
+	c.kill(func() int { return w.bits(t) })
 	w.consumers = slices.DeleteFunc(w.consumers, func(other *simConsumer) bool { return other == c })
 }
 
-// proceed lets a worker make some calls that succeed, and then one that may not.
+// revoke is a crash with time to commit what is done.
+func (w *simWorld) revoke(t *rapid.T, c *simConsumer) {
+	w.crash(t, c)
+	w.commit(c.lowest())
+}
+
+// proceed lets a worker make some calls that succeed, and then one that may not. Which ones is drawn, so
+// that a call may wait for long while everything else goes on.
 func (w *simWorld) proceed(t *rapid.T, c *simConsumer) {
-	for range rapid.IntRange(0, 9).Draw(t, "calls") {
-		if c.waitingAt == "" {
+	for n := rapid.IntRange(0, 9).Draw(t, "calls"); n >= 0; n-- {
+		calls := c.busy()
+		if len(calls) == 0 {
 			return
 		}
-		c.step(outcome{})
-	}
-	if c.waitingAt != "" {
-		c.step(w.outcome(t))
+		call := rapid.SampledFrom(calls).Draw(t, "call")
+		if n > 0 {
+			c.resume(call, outcome{})
+		} else {
+			c.resume(call, w.outcome(t))
+		}
 	}
 }
 
@@ -187,7 +213,7 @@ func (w *simWorld) outcome(t *rapid.T) outcome {
 	verdict := rapid.SampledFrom([]verdict{
 		succeed, succeed, succeed, succeed, succeed, succeed, succeed, succeedTwice, fail, tear, tear,
 	}).Draw(t, "verdict")
-	return outcome{verdict, w.bits(t)}
+	return outcome{verdict: verdict, bits: w.bits(t)}
 }
 
 func (w *simWorld) bits(t *rapid.T) int { return rapid.IntRange(0, 1<<16-1).Draw(t, "fates") }
@@ -214,21 +240,26 @@ func (w *simWorld) room(t *rapid.T) {
 // drain lets everybody finish what they do while a fresh consumer goes to the end of the log, and then
 // every write that is still on its way arrive.
 func (w *simWorld) drain(t *rapid.T) {
-	fresh := w.spawn()
-	for {
-		if fresh.waitingAt == "" && fresh.at < w.log.end {
+	fresh := w.spawn(t)
+	for w.err == nil {
+		if fresh.taking() != nil && fresh.next < w.log.end {
 			w.fetch(t, fresh)
+			continue
 		}
-		busy := slices.DeleteFunc(slices.Clone(w.consumers), func(c *simConsumer) bool { return c.waitingAt == "" })
+		busy := slices.DeleteFunc(slices.Clone(w.consumers), func(c *simConsumer) bool { return len(c.busy()) == 0 })
 		if len(busy) == 0 {
 			break
 		}
-		rapid.SampledFrom(busy).Draw(t, "who").step(outcome{})
-		if w.err != nil {
-			return
-		}
+		c := rapid.SampledFrom(busy).Draw(t, "who")
+		c.resume(rapid.SampledFrom(c.busy()).Draw(t, "call"), outcome{})
 	}
-	w.commit(fresh.at)
+	if w.err != nil {
+		return
+	}
+	if at := fresh.lowest(); at != w.log.end {
+		w.fail("the log ends at %d, but %d is not done", w.log.end, at)
+	}
+	w.commit(fresh.lowest())
 	for len(w.store.ghosts) > 0 {
 		w.haunt(t)
 	}

@@ -92,6 +92,9 @@ func (w *simWorld) commit(offset int64) {
 		if missing := w.store.missing(e); missing != "" {
 			w.fail("committed %v, but of the record at %v %s", w.log.at(offset), e.record.Position, missing)
 		}
+		if heard := w.store.inboxes[e.message.ConversationID]; heard < e.seq {
+			w.fail("committed %v, but of the record at %v the inboxes have heard of %d only", w.log.at(offset), e.record.Position, heard)
+		}
 		if e.refused && !w.buried[e.record.Position] {
 			w.fail("committed %v, but the record at %v is not in the dead letters", w.log.at(offset), e.record.Position)
 		}
@@ -107,13 +110,13 @@ func (w *simWorld) owners() (byUser, byConversation map[chat.ID][]string) {
 	return map[chat.ID][]string{w.members[0].UserID: {"g0"}, w.members[1].UserID: {"g1"}}, byConversation
 }
 
-// excuse notes what a batch could not tell because Redis was away.
-func (w *simWorld) excuse(users, conversations []chat.ID) {
-	for _, c := range conversations {
-		w.excused[c] = max(w.excused[c], w.store.heads[c].Seq)
+// heal is what comes of a rebroadcast that was given up: all rooms read their heads again. A conflict is lost.
+func (w *simWorld) heal() {
+	for c, head := range w.store.heads {
+		w.excused[c] = max(w.excused[c], head.Seq)
 	}
-	for _, u := range users {
-		w.excusedConflict[u] = true
+	for _, m := range w.members {
+		w.excusedConflict[m.UserID] = true
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 
 	"pgregory.net/rapid"
 
@@ -23,7 +24,10 @@ type breakage struct {
 	lastMarkWins            bool
 	memoryAcrossJumps       bool
 	memoryAcrossAssignments bool
+	forgetAtOnce            bool // at a jump, without waiting for what is before it
+	twoAtOnce               bool // a conversation's records go beside each other
 	commitFirst             bool
+	commitHighest           bool
 	commitUnfinished        bool
 	sameEpoch               bool // a topic that was made anew is taken for the old one
 }
@@ -50,6 +54,8 @@ func TestModelNoticesEveryMissingRule(t *testing.T) {
 		{rule: "a head at a higher position is no base", harm: twoForOne, port: func(p simPort) port { return anyHeadIsLower{p} }},
 		{rule: "where the head is higher the rows tell the base", harm: twoForOne, port: func(p simPort) port { return rowsNotAsked{p} }},
 		{rule: "memory ends at a jump", harm: twoForOne, memoryAcrossJumps: true},
+		{rule: "at a jump all before it is finished first", harm: twoForOne, forgetAtOnce: true},
+		{rule: "a conversation goes one slice after the other", harm: twoForOne, twoAtOnce: true},
 		{rule: "memory ends with the assignment", harm: twoForOne, memoryAcrossAssignments: true},
 		{rule: "a recreated topic gets an epoch", harm: twoForOne, sameEpoch: true},
 		{rule: "rows before heads", harm: gap, port: func(p simPort) port { return headsFirst{p} }},
@@ -59,20 +65,25 @@ func TestModelNoticesEveryMissingRule(t *testing.T) {
 		{rule: "stored before told", harm: "told before it is stored", port: func(p simPort) port { return &toldFirst{simPort: p} }},
 		{rule: "owners are looked up after storing", harm: "never told", port: func(p simPort) port { return &ownersFirst{simPort: p} }},
 		{rule: "done before committed", harm: "committed", commitFirst: true},
+		{rule: "the lowest that is not done is committed", harm: "committed", commitHighest: true},
+		{rule: "inboxes follow before the commit", harm: "the inboxes have heard", port: func(p simPort) port { return inboxesLater{p} }},
+		{rule: "inboxes follow the head", harm: "past the head", port: func(p simPort) port { return inboxesFirst{p} }},
 		{rule: "what was not done is not committed", harm: "committed", commitUnfinished: true},
 		{rule: "a dead letter is waited for", harm: "not in the dead letters", port: func(p simPort) port { return burialForgotten{p} }},
 		{rule: "a registry that is away is no poison", harm: twoForOne, port: func(p simPort) port { return awayIsPoison{p} }},
 		{rule: "what is refused follows from the bytes alone", harm: twoForOne, port: func(p simPort) port { return unknownIsPoison{p} }},
 	} {
 		t.Run(broken.rule, func(t *testing.T) {
-			play := rapid.Custom(func(t *rapid.T) error { return history(t, broken, shared) })
-			for seed := range enough {
-				if err := play.Example(seed); err != nil {
-					t.Logf("noticed in history %d: %v", seed, err)
-					return
+			synctest.Test(t, func(t *testing.T) {
+				play := rapid.Custom(func(t *rapid.T) error { return history(t, broken, shared) })
+				for seed := range enough {
+					if err := play.Example(seed); err != nil {
+						t.Logf("noticed in history %d: %v", seed, err)
+						return
+					}
 				}
-			}
-			t.Errorf("%d histories without this rule, and nothing was wrong in any", enough)
+				t.Errorf("%d histories without this rule, and nothing was wrong in any", enough)
+			})
 		})
 	}
 }
@@ -133,7 +144,25 @@ func (p idsLater) PutMessages(_ context.Context, messages []chat.StoredMessage) 
 		rows = append(rows, func() { p.w.store.writeRow(m) })
 		p.w.store.ghosts = append(p.w.store.ghosts, func() { p.w.store.writeID(m) })
 	}
-	return p.write("put messages", rows)
+	return p.write("put messages", messages[0].ConversationID.String(), rows)
+}
+
+// inboxesLater writes the inboxes some time after the heads.
+type inboxesLater struct{ simPort }
+
+func (p inboxesLater) PutInboxes(_ context.Context, heads []chat.Head) error {
+	p.w.store.ghosts = append(p.w.store.ghosts, p.w.store.inboxWrites(heads)...)
+	return nil
+}
+
+// inboxesFirst writes the inboxes before the heads.
+type inboxesFirst struct{ simPort }
+
+func (p inboxesFirst) PutHeads(ctx context.Context, heads []chat.Head) error {
+	if err := p.PutInboxes(ctx, heads); err != nil {
+		return err
+	}
+	return p.simPort.PutHeads(ctx, heads)
 }
 
 type failureForgotten struct{ simPort }
@@ -171,15 +200,16 @@ func (p *toldFirst) Send(ctx context.Context, envelopes []relay.Addressed) error
 	return err
 }
 
-// ownersFirst answers with the owners as they were when the batch began.
+// ownersFirst answers with the owners as they were when the last slice began.
 type ownersFirst struct {
 	simPort
 	byConversation map[chat.ID][]string
 }
 
 func (p *ownersFirst) StoredByID(ctx context.Context, ids []chat.ID) (map[chat.ID]chat.StoredID, error) {
+	rows, err := p.simPort.StoredByID(ctx, ids)
 	_, p.byConversation = p.w.owners()
-	return p.simPort.StoredByID(ctx, ids)
+	return rows, err
 }
 
 func (p *ownersFirst) Owners(ctx context.Context, users, conversations []chat.ID) (byUser, byConversation map[chat.ID][]string, err error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,17 +29,18 @@ type outside struct {
 	*schemas.Codec
 
 	t        *testing.T
-	calls    []string
-	failures map[string]int // how often a call fails from now on; -1: always
 	onCall   func(call string)
+	registry *prometheus.Registry
 
 	byUser, byConversation map[chat.ID][]string
-	lost                   int // calls of Lost
-	sent                   []relay.Addressed
-	buried                 []buried
 
+	mu       sync.Mutex // guards what follows while a worker is at work
+	calls    []string
+	failures map[string]int // how often a call fails from now on; -1: always
+	lost     int            // calls of Lost
+	sent     []relay.Addressed
+	buried   []buried
 	now      time.Time
-	registry *prometheus.Registry
 }
 
 type buried struct {
@@ -65,18 +67,36 @@ func newOutside(t *testing.T) *outside {
 func (o *outside) deliver() *Deliver {
 	return New(Config{
 		Store: o, Owners: o, Sender: o, DeadLetters: o, Decoder: o, Logger: slog.New(slog.DiscardHandler),
-		Registerer: o.registry, Clock: func() time.Time { return o.now },
+		Registerer: o.registry, Clock: o.clock,
 		RelayPatience: 20 * time.Millisecond, RetryFirst: time.Microsecond, RetryMax: time.Millisecond, Reads: 1,
 	})
 }
 
+func (o *outside) clock() time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.now
+}
+
+// pass lets time pass.
+func (o *outside) pass(d time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.now = o.now.Add(d)
+}
+
 func (o *outside) call(ctx context.Context, name string) error {
+	o.mu.Lock()
 	o.calls = append(o.calls, name)
+	n := o.failures[name]
+	if n != 0 {
+		o.failures[name] = max(-1, n-1)
+	}
+	o.mu.Unlock()
 	if o.onCall != nil {
 		o.onCall(name)
 	}
-	if n := o.failures[name]; n != 0 {
-		o.failures[name] = max(-1, n-1)
+	if n != 0 {
 		return fmt.Errorf("%s: %w", name, errAway)
 	}
 	return ctx.Err()
@@ -124,6 +144,10 @@ func (o *outside) PutHeads(ctx context.Context, heads []chat.Head) error {
 	return o.Memory.PutHeads(ctx, heads)
 }
 
+func (o *outside) PutInboxes(ctx context.Context, heads []chat.Head) error {
+	return o.call(ctx, "PutInboxes")
+}
+
 func (o *outside) PutReadMarks(ctx context.Context, marks []chat.ReadMark) error {
 	if err := o.call(ctx, fmt.Sprintf("PutReadMarks %d", len(marks))); err != nil {
 		return err
@@ -139,23 +163,34 @@ func (o *outside) Send(ctx context.Context, envelopes []relay.Addressed) error {
 	if err := o.call(ctx, "Send"); err != nil {
 		return err
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.sent = append(o.sent, envelopes...)
 	return nil
 }
 
-func (o *outside) Lost() { o.lost++ }
+func (o *outside) Lost() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lost++
+}
 
 func (o *outside) DeadLetter(ctx context.Context, r kafka.Record, why error) error {
 	if err := o.call(ctx, "DeadLetter"); err != nil {
 		return err
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.buried = append(o.buried, buried{r, why})
 	return nil
 }
 
 func (o *outside) DecodeMessage(value []byte) (chat.Message, error) {
-	if n := o.failures["DecodeMessage"]; n != 0 {
-		o.failures["DecodeMessage"]--
+	o.mu.Lock()
+	n := o.failures["DecodeMessage"]
+	o.failures["DecodeMessage"] = max(0, n-1)
+	o.mu.Unlock()
+	if n != 0 {
 		return chat.Message{}, errAway
 	}
 	return o.Codec.DecodeMessage(value)
@@ -187,11 +222,60 @@ func (o *outside) recordOf(topic string, offset int64, key chat.ID, value []byte
 	}
 }
 
+// assigned are the records of an assignment: handed out in some batches, one Take each.
+type assigned struct {
+	batches [][]kafka.Record
+	allDone func() // called once all are
+
+	mu   sync.Mutex
+	open map[chat.Position]bool // guarded by mu; handed out, or to be, and not done
+	done []chat.Position        // guarded by mu; in the order of getting done
+}
+
+func assign(allDone func(), batches ...[]kafka.Record) *assigned {
+	a := &assigned{batches: batches, allDone: allDone, open: map[chat.Position]bool{}}
+	for _, r := range slices.Concat(batches...) {
+		a.open[r.Position] = true
+	}
+	return a
+}
+
+func (a *assigned) Take(ctx context.Context) ([]kafka.Record, error) {
+	if len(a.batches) == 0 {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	batch := a.batches[0]
+	a.batches = a.batches[1:]
+	return batch, ctx.Err()
+}
+
+func (a *assigned) Done(positions ...chat.Position) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range positions {
+		delete(a.open, p)
+		a.done = append(a.done, p)
+	}
+	if len(a.open) == 0 {
+		a.allDone()
+	}
+}
+
+func (a *assigned) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.done)
+}
+
 // process gives a worker a batch that it must finish.
 func (o *outside) process(w kafka.Worker, batch ...kafka.Record) {
 	o.t.Helper()
-	if err := w.Process(o.t.Context(), batch); err != nil {
-		o.t.Fatal(err)
+	ctx, cancel := context.WithCancel(o.t.Context())
+	defer cancel()
+	from := assign(cancel, batch)
+	if err := w.Run(ctx, from); !errors.Is(err, context.Canceled) || len(from.open) > 0 {
+		o.t.Fatalf("%d records are not done: %v", len(from.open), err)
 	}
 }
 

@@ -12,26 +12,22 @@ import (
 // rebroadcast tells stored messages to the gateways that own their rooms or their members' leases, and
 // conflicts to their senders' gateways. It fails only when ctx has ended.
 func (w *messageWorker) rebroadcast(ctx context.Context, stored, conflicts []entry) error {
-	var rooms []chat.ID
-	seen := map[chat.ID]bool{}
+	var rooms audience
 	for _, e := range stored {
-		if !seen[e.ConversationID] {
-			seen[e.ConversationID] = true
-			rooms = append(rooms, e.ConversationID)
-		}
+		rooms.add(e.ConversationID)
 	}
-	members, err := w.memberships(ctx, rooms)
+	members, err := w.memberships(ctx, rooms.ids)
 	if err != nil {
 		return err
 	}
 	var users audience
-	for _, room := range rooms {
+	for _, room := range rooms.ids {
 		users.add(members[room].users...)
 	}
 	for _, c := range conflicts {
 		users.add(c.Sender.ID)
 	}
-	return w.tell(ctx, schemas.TopicMessages, users.ids, rooms, func(o owners) []relay.Addressed {
+	return w.tell(ctx, schemas.TopicMessages, users.ids, rooms.ids, func(o owners) []relay.Addressed {
 		var out []relay.Addressed
 		for _, e := range stored {
 			out = append(out, messageEnvelopes(e.Message, members[e.ConversationID], o)...)

@@ -13,10 +13,9 @@ import (
 // the message's sender and the reader's devices are told of every one.
 type receiptWorker struct{ *Deliver }
 
-// Process implements kafka.Worker.
-func (w receiptWorker) Process(ctx context.Context, batch []kafka.Record) error {
+func (w receiptWorker) process(ctx context.Context, batch []kafka.Record) error {
 	w.metrics.batchRecords.WithLabelValues(schemas.TopicReceipts).Observe(float64(len(batch)))
-	receipts, err := sift(ctx, w.Deliver, kind[chat.Receipt]{
+	receipts, err := siftAll(ctx, w.Deliver, kind[chat.Receipt]{
 		decode: w.Decoder.DecodeReceipt,
 		key:    func(r chat.Receipt) chat.ID { return r.ConversationID },
 		check:  checkReceipt,

@@ -4,13 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 )
 
-// complaints is how often a step that keeps failing is logged.
-const complaints = 30 * time.Second
+// complaintEvery is how often a step that keeps failing is logged, of however many slices.
+const complaintEvery = 30 * time.Second
+
+// complaints remembers when each was made last.
+type complaints struct {
+	mu   sync.Mutex
+	last map[string]time.Time // guarded by mu
+}
+
+func (c *complaints) due(what string, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if at, made := c.last[what]; made && now.Sub(at) < complaintEvery {
+		return false
+	}
+	if c.last == nil {
+		c.last = map[string]time.Time{}
+	}
+	c.last[what] = now
+	return true
+}
 
 // insist does a step until it succeeds. It fails only when ctx has ended.
 func (d *Deliver) insist(ctx context.Context, step string, do func(context.Context) error) error {
@@ -33,7 +53,6 @@ func (d *Deliver) retry(ctx context.Context, patience time.Duration, step string
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = d.RetryFirst, d.RetryMax
 	start := d.Clock()
-	var complained time.Time
 	var last error
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		attempt := d.Clock()
@@ -44,8 +63,7 @@ func (d *Deliver) retry(ctx context.Context, patience time.Duration, step string
 		backoff.WithBackOff(pauses),
 		backoff.WithMaxElapsedTime(patience), // 0: for ever
 		backoff.WithNotify(func(err error, _ time.Duration) {
-			if now := d.Clock(); ctx.Err() == nil && now.Sub(complained) >= complaints {
-				complained = now
+			if ctx.Err() == nil && d.complaints.due(step, d.Clock()) {
 				d.log.WarnContext(ctx, "a step fails and is tried again", "step", step, "since", start, "error", err)
 			}
 		}))

@@ -53,7 +53,7 @@ func address(e relay.Envelope, gateways []string) []relay.Addressed {
 	return out
 }
 
-// audience collects users, each once.
+// audience collects ids, of users for the most part, each once.
 type audience struct {
 	ids  []chat.ID
 	seen map[chat.ID]bool
@@ -72,20 +72,22 @@ func (a *audience) add(users ...chat.ID) {
 }
 
 // tell looks up who owns users and rooms now, everything having been stored before, and sends what write
-// makes of it: one lookup and one send for a batch. A failure repeats both. After Config.RelayPatience it
-// gives up and has every gateway notice: what was lost is in the store, and they read their rooms' heads again. Only ctx ending is an error.
+// makes of it. Lookup and send share their way with those of others that are ready at the same moment; a
+// caller that waits for one tell before the next keeps its order. A failure repeats both. After
+// Config.RelayPatience it gives up and has every gateway notice: what was lost is in the store, and they read
+// their rooms' heads again. Only ctx ending is an error.
 func (d *Deliver) tell(ctx context.Context, topic string, users, rooms []chat.ID, write func(owners) []relay.Addressed) error {
 	if len(users)+len(rooms) == 0 {
 		return nil
 	}
 	err := d.tryFor(ctx, d.RelayPatience, "rebroadcast", func(ctx context.Context) error {
-		byUser, byConversation, err := d.Owners.Owners(ctx, users, rooms)
+		now, err := d.lookups.ask(ctx, users, rooms)
 		if err != nil {
 			return err
 		}
-		envelopes := write(owners{byUser, byConversation})
-		if len(envelopes) == 0 {
-			return nil
+		envelopes := write(now)
+		if len(envelopes) == 0 || ctx.Err() != nil {
+			return ctx.Err()
 		}
 		return d.Sender.Send(ctx, envelopes)
 	})
@@ -94,7 +96,8 @@ func (d *Deliver) tell(ctx context.Context, topic string, users, rooms []chat.ID
 	}
 	d.Sender.Lost()
 	d.metrics.rebroadcastFailures.WithLabelValues(topic).Inc()
-	d.log.WarnContext(ctx, "rebroadcast given up; the rooms heal from the store",
-		"topic", topic, "rooms", len(rooms), "users", len(users), "error", err)
+	if d.complaints.due("rebroadcast given up", d.Clock()) {
+		d.log.WarnContext(ctx, "rebroadcasts are given up; the rooms heal from the store", "topic", topic, "error", err)
+	}
 	return nil
 }

@@ -211,6 +211,7 @@ func TestNoTombstones(t *testing.T) {
 			store.PutMessages(t.Context(), []chat.StoredMessage{m}),
 			store.PutReadMarks(t.Context(), []chat.ReadMark{{ConversationID: c.ID, UserID: user, Seq: seq}}),
 			store.PutHeads(t.Context(), []chat.Head{head(m)}),
+			store.PutInboxes(t.Context(), []chat.Head{head(m)}),
 		} {
 			if err != nil {
 				t.Fatal(err)

@@ -2,6 +2,7 @@ package cassandra
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -159,7 +160,7 @@ func fillInbox(b *testing.B, s *Store, seller chat.ID, n int) []chat.Head {
 	if err := s.PutMessages(b.Context(), messages); err != nil {
 		b.Fatal(err)
 	}
-	if err := s.PutHeads(b.Context(), heads); err != nil {
+	if err := errors.Join(s.PutHeads(b.Context(), heads), s.PutInboxes(b.Context(), heads)); err != nil {
 		b.Fatal(err)
 	}
 	return heads

@@ -28,9 +28,9 @@
 //	messages       1 row   the history
 //	message_ids    1 row   duplicates are found by it, and marks
 //	inbox          1 row   the sender's own read mark (PutReadMarks)
-//	heads          1 row   for each conversation and batch, not each message
-//	conversations  1 read  who has an inbox row, for each conversation and batch (PutHeads)
-//	inbox          n rows  for n members, for each conversation and batch; at most Config.WideAbove
+//	heads          1 row   for each slice of a conversation, not each message
+//	conversations  1 read  who has an inbox row, for each slice (PutInboxes)
+//	inbox          n rows  for n members, for each slice; at most Config.WideAbove
 //
 // Rows of one partition travel together in an unlogged batch, which Cassandra applies as one mutation.
 //

@@ -138,7 +138,7 @@ func TestJoiningBesideMessages(t *testing.T) {
 			if err := s.PutMessages(ctx, []chat.StoredMessage{m}); err != nil {
 				t.Error(err)
 			}
-			if err := s.PutHeads(ctx, []chat.Head{head(m)}); err != nil {
+			if err := errors.Join(s.PutHeads(ctx, []chat.Head{head(m)}), s.PutInboxes(ctx, []chat.Head{head(m)})); err != nil {
 				t.Error(err)
 			}
 		})

@@ -9,21 +9,27 @@ import (
 	"github.com/dozaar/dozaar/pkg/chat"
 )
 
-// PutHeads moves heads, then the members' inbox rows; the greatest seq of a conversation wins.
-//
-// The head is written before the members are read, and whoever adds a member writes the members before he reads the
-// head (members.go): one of the two sees the other, so no inbox row misses a head.
+// PutHeads moves heads; the greatest seq of a conversation wins.
 func (s *Store) PutHeads(ctx context.Context, heads []chat.Head) error {
 	return s.measure(ctx, "put_heads", func() error {
 		heads := greatest(heads)
+		return s.each(ctx, len(heads), func(ctx context.Context, i int) error {
+			h := heads[i]
+			return s.request(ctx, putHead, uuid(h.ConversationID), h.Seq, h.Position.Epoch, h.Position.Offset, h.ActivityAt.UnixMilli(), h.Seq).Exec()
+		})
+	})
+}
+
+// PutInboxes copies heads, which were put before, to the members' inbox rows; the greatest seq of a conversation wins.
+//
+// The head is written before the members are read, and whoever adds a member writes the members before he reads the
+// head (members.go): one of the two sees the other, so no inbox row misses a head.
+func (s *Store) PutInboxes(ctx context.Context, heads []chat.Head) error {
+	return s.measure(ctx, "put_inboxes", func() error {
+		heads := greatest(heads)
 		inboxes := make([][]gocql.UUID, len(heads))
 		if err := s.each(ctx, len(heads), func(ctx context.Context, i int) error {
-			h := heads[i]
-			if err := s.request(ctx, putHead, uuid(h.ConversationID), h.Seq, h.Position.Epoch, h.Position.Offset,
-				h.ActivityAt.UnixMilli(), h.Seq).Exec(); err != nil {
-				return err
-			}
-			_, err := one(s.request(ctx, `SELECT inboxes FROM conversations WHERE id = ?`, uuid(h.ConversationID)), &inboxes[i])
+			_, err := one(s.request(ctx, `SELECT inboxes FROM conversations WHERE id = ?`, uuid(heads[i].ConversationID)), &inboxes[i])
 			return err
 		}); err != nil {
 			return err

@@ -109,7 +109,7 @@ func (s *Store) enlist(ctx context.Context, r row, members ...chat.Member) error
 	return s.apply(ctx, writes)
 }
 
-// catchUp copies the head to the inbox rows of members who have just joined; see PutHeads.
+// catchUp copies the head to the inbox rows of members who have just joined; see PutInboxes.
 func (s *Store) catchUp(ctx context.Context, r row) error {
 	head, found, err := s.head(ctx, r.ID)
 	if err != nil || !found {

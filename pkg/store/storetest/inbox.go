@@ -50,7 +50,7 @@ func checkInbox(t *testing.T, s Store) {
 	m.CreatedAt, m.Position = dawn().Add(3*time.Hour), unheard.Position
 	m.Seq, m.Position.Offset = 5, unheard.Position.Offset+1
 	must(t, s.PutMessages(ctx, []chat.StoredMessage{m}))
-	must(t, s.PutHeads(ctx, []chat.Head{headOf(m)}))
+	move(t, s, m)
 	fifth := normal(m.Message)
 	inbox(chat.InboxEntry{Conversation: busy, LastMessage: &fifth, LastSeq: 5, ReadSeq: 2, ActivityAt: fifth.CreatedAt}, keyedEntry, quietEntry)
 
@@ -108,7 +108,7 @@ func checkInboxPaging(t *testing.T, s Store) {
 	m := text(all[3].Conversation.ID, 1, "hi")
 	m.CreatedAt = dawn().AddDate(0, 0, 1)
 	must(t, s.PutMessages(ctx, []chat.StoredMessage{m}))
-	must(t, s.PutHeads(ctx, []chat.Head{headOf(m)}))
+	move(t, s, m)
 	equal(t, "the page after one that has changed", get[[]chat.InboxEntry](t)(s.Inbox(ctx, me, cursorOf(all[5]), n)), all[6:])
 	equal(t, "the new top", get[[]chat.InboxEntry](t)(s.Inbox(ctx, me, chat.InboxCursor{}, 1))[0].Conversation, all[3].Conversation)
 }
@@ -159,7 +159,7 @@ func checkPeers(t *testing.T, s Store) {
 	peers(10, users[2], users[1], users[0], users[3])
 	m := text(old.ID, 1, "long time")
 	m.CreatedAt = dawn().Add(4 * time.Hour)
-	must(t, s.PutHeads(ctx, []chat.Head{headOf(m)}))
+	move(t, s, m)
 	peers(10, users[3], users[2], users[1], users[0])
 	peers(2, users[3], users[2])
 	peers(1, users[3])

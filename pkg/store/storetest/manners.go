@@ -18,6 +18,7 @@ func checkCancelled(t *testing.T, s Store) {
 	for name, call := range map[string]func() error{
 		"PutMessages": func() error { return s.PutMessages(ctx, []chat.StoredMessage{m}) },
 		"PutHeads":    func() error { return s.PutHeads(ctx, []chat.Head{headOf(m)}) },
+		"PutInboxes":  func() error { return s.PutInboxes(ctx, []chat.Head{headOf(m)}) },
 		"PutReadMarks": func() error {
 			return s.PutReadMarks(ctx, []chat.ReadMark{{ConversationID: conversation, UserID: user, Seq: 1}})
 		},
@@ -61,7 +62,7 @@ func checkSharesNoMemory(t *testing.T, s Store) {
 	m := text(c.ID, 1, "see")
 	m.AttachmentURLs = []string{"https://example.com/a.jpg"}
 	must(t, s.PutMessages(ctx, []chat.StoredMessage{m}))
-	must(t, s.PutHeads(ctx, []chat.Head{headOf(m)}))
+	move(t, s, m)
 
 	spoil := func(c chat.Conversation, urls []string) {
 		c.Members[0].Username, c.Metadata[2], urls[0] = "eve", 'X', "https://example.com/b.jpg"

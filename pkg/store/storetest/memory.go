@@ -82,6 +82,9 @@ func (s *Memory) PutHeads(ctx context.Context, heads []chat.Head) error {
 	return nil
 }
 
+// PutInboxes implements Store: inboxes are made from the heads.
+func (s *Memory) PutInboxes(ctx context.Context, _ []chat.Head) error { return ctx.Err() }
+
 // Heads implements Store.
 func (s *Memory) Heads(ctx context.Context, conversations []chat.ID) (map[chat.ID]chat.Head, error) {
 	s.mu.RLock()

@@ -135,6 +135,7 @@ func (h *history) putHeads(r *rapid.T) {
 		return chat.Head{ConversationID: h.room(r), Seq: seq, Position: at(seq * 3), ActivityAt: dawn().Add(time.Duration(seq*5%4) * time.Minute)}
 	}), 1, 4).Draw(r, "heads")
 	agree(r, "heads", h.store.PutHeads(h.ctx, heads), h.model.PutHeads(h.ctx, heads))
+	agree(r, "inboxes", h.store.PutInboxes(h.ctx, heads), h.model.PutInboxes(h.ctx, heads))
 }
 
 func (h *history) putMarks(r *rapid.T) {

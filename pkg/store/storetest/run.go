@@ -76,8 +76,16 @@ func storeTexts(t *testing.T, s Store, conversation chat.ID, n int64) []chat.Sto
 		list = append(list, text(conversation, seq, "hello"))
 	}
 	must(t, s.PutMessages(t.Context(), list))
-	must(t, s.PutHeads(t.Context(), []chat.Head{headOf(list[n-1])}))
+	move(t, s, list[n-1])
 	return list
+}
+
+// move makes a message its conversation's head, for inboxes, too.
+func move(t *testing.T, s Store, m chat.StoredMessage) {
+	t.Helper()
+	heads := []chat.Head{headOf(m)}
+	must(t, s.PutHeads(t.Context(), heads))
+	must(t, s.PutInboxes(t.Context(), heads))
 }
 
 // newConversation creates one of some users, without a key.

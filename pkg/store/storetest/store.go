@@ -47,8 +47,11 @@ type Store interface {
 	// The conversation need not be known. All of the call is stored where it returned nil; some of it may be
 	// where it did not.
 	PutMessages(ctx context.Context, messages []chat.StoredMessage) error
-	// PutHeads moves heads; the greatest seq of a conversation wins.
+	// PutHeads moves heads; the greatest seq of a conversation wins. What is below them is history.
 	PutHeads(ctx context.Context, heads []chat.Head) error
+	// PutInboxes has inboxes follow heads that were put before, of which the greatest seq of a conversation wins.
+	// Until it has returned, Inbox and Peers may answer as if the heads had not moved.
+	PutInboxes(ctx context.Context, heads []chat.Head) error
 	// Heads reads the heads of conversations, thousands at once. One without a message is absent.
 	Heads(ctx context.Context, conversations []chat.ID) (map[chat.ID]chat.Head, error)
 	// LastBefore is the greatest seq stored at a position lower than p, heads notwithstanding; 0 for none.

@@ -1,0 +1,110 @@
+package deliver
+
+import (
+	"context"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/schemas"
+)
+
+// deliver takes a slice, records of one conversation, all the way: drop duplicates, number, store, remember, tell.
+// Everything of the conversation at lower positions is done when it is called. It fails only when ctx has ended.
+func (w *messageWorker) deliver(ctx context.Context, slice []entry) error {
+	w.metrics.batchRecords.WithLabelValues(schemas.TopicMessages).Observe(float64(len(slice)))
+	stored, base, err := w.read(ctx, slice)
+	if err != nil {
+		return err
+	}
+	fresh, conflicts := w.dropDuplicates(slice, stored)
+	for i := range fresh {
+		fresh[i].Seq = base + int64(i) + 1
+	}
+	if err := w.store(ctx, fresh); err != nil {
+		return err
+	}
+	// Told it may be now, and in the inboxes it has to be before the slice is done; neither waits for the other.
+	work, ctx := errgroup.WithContext(ctx)
+	if len(fresh) > 0 {
+		work.Go(func() error {
+			return w.insist(ctx, "put_inboxes", func(ctx context.Context) error {
+				return w.Store.PutInboxes(ctx, []chat.Head{headOf(fresh)})
+			})
+		})
+	}
+	work.Go(func() error { return w.rebroadcast(ctx, fresh, conflicts) })
+	return work.Wait()
+}
+
+// read asks for everything that a slice needs to know, beside each other: which of its ids are stored, the last
+// number before it, and, where they are not remembered, the members, so that telling need not wait for them.
+func (w *messageWorker) read(ctx context.Context, slice []entry) (stored map[chat.ID]chat.StoredID, base int64, err error) {
+	conversation := slice[0].ConversationID
+	work, ctx := errgroup.WithContext(ctx)
+	base, remembered := w.numbers.last(conversation)
+	if remembered {
+		w.metrics.bases.WithLabelValues("memory").Inc()
+	} else {
+		work.Go(func() (err error) {
+			base, err = w.coldBase(ctx, conversation, slice[0].Position)
+			return err
+		})
+	}
+	if _, found := w.members.get(conversation); !found {
+		work.Go(func() error {
+			_, err := w.memberships(ctx, []chat.ID{conversation})
+			return err
+		})
+	}
+	work.Go(func() (err error) {
+		stored, err = w.storedByID(ctx, slice)
+		return err
+	})
+	err = work.Wait()
+	return stored, base, err
+}
+
+// store returns once the messages are part of the history: rows by message and by id, and beside them the senders' own
+// marks, so that nobody's own message counts as unread; then the head, because nobody reads past it and
+// everybody reads up to it. What was stored is remembered: the conversation's next slice is numbered from it.
+func (w *messageWorker) store(ctx context.Context, fresh []entry) error {
+	if len(fresh) == 0 {
+		return nil
+	}
+	rows := make([]chat.StoredMessage, len(fresh))
+	marks := make([]chat.ReadMark, len(fresh))
+	for i, e := range fresh {
+		rows[i] = e.StoredMessage
+		marks[i] = chat.ReadMark{ConversationID: e.ConversationID, UserID: e.Sender.ID, Seq: e.Seq}
+	}
+	work, workCtx := errgroup.WithContext(ctx)
+	work.Go(func() error {
+		return w.insist(workCtx, "put_messages", func(ctx context.Context) error {
+			return w.Store.PutMessages(ctx, rows)
+		})
+	})
+	work.Go(func() error { return w.putReadMarks(workCtx, marks) })
+	if err := work.Wait(); err != nil {
+		return err
+	}
+	head := headOf(fresh)
+	if err := w.insist(ctx, "put_heads", func(ctx context.Context) error {
+		return w.Store.PutHeads(ctx, []chat.Head{head})
+	}); err != nil {
+		return err
+	}
+	w.numbers.remember(head.ConversationID, head.Seq)
+	w.metrics.numbered.Add(float64(len(fresh)))
+	now := w.Clock()
+	for _, e := range fresh {
+		w.metrics.producedToStored.Observe(max(0, now.Sub(e.produced).Seconds()))
+	}
+	return nil
+}
+
+// headOf is the conversation's head after its last message.
+func headOf(fresh []entry) chat.Head {
+	e := fresh[len(fresh)-1]
+	return chat.Head{ConversationID: e.ConversationID, Seq: e.Seq, Position: e.Position, ActivityAt: e.CreatedAt}
+}
