@@ -12,7 +12,7 @@ func (s *Store) PutHeads(ctx context.Context, heads []chat.Head) error {
 	if len(heads) == 0 {
 		return ctx.Err()
 	}
-	return s.write(ctx, "put_heads", func(tx *sql.Tx) error {
+	return s.gathered(ctx, "put_heads", func(ctx context.Context, tx *sql.Tx) error {
 		return insert(ctx, tx, heads, `
 			INSERT INTO heads (conversation_id, seq, log_epoch, log_offset, activity_at) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (conversation_id) DO UPDATE
@@ -56,7 +56,7 @@ func (s *Store) PutReadMarks(ctx context.Context, marks []chat.ReadMark) error {
 	if len(marks) == 0 {
 		return ctx.Err()
 	}
-	return s.write(ctx, "put_read_marks", func(tx *sql.Tx) error {
+	return s.gathered(ctx, "put_read_marks", func(ctx context.Context, tx *sql.Tx) error {
 		return insert(ctx, tx, marks, `
 			INSERT INTO read_marks (conversation_id, user_id, seq) VALUES (?, ?, ?)
 			ON CONFLICT (conversation_id, user_id) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > seq`,

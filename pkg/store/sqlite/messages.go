@@ -19,7 +19,7 @@ func (s *Store) PutMessages(ctx context.Context, messages []chat.StoredMessage) 
 	if len(messages) == 0 {
 		return ctx.Err()
 	}
-	return s.write(ctx, "put_messages", func(tx *sql.Tx) error {
+	return s.gathered(ctx, "put_messages", func(ctx context.Context, tx *sql.Tx) error {
 		if err := insert(ctx, tx, messages, putMessage, messageValues); err != nil {
 			return err
 		}

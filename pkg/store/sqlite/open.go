@@ -23,6 +23,7 @@ import (
 type Store struct {
 	writer     *sql.DB // one connection
 	readers    *sql.DB // refuses to write
+	gather     *gather
 	operations *store.Operations
 	closed     atomic.Bool
 }
@@ -53,7 +54,7 @@ func open(ctx context.Context, path string, registerer prometheus.Registerer) (*
 	if err := create(path); err != nil {
 		return nil, err
 	}
-	s := &Store{operations: operations}
+	s := &Store{operations: operations, gather: newGather()}
 	if s.writer, err = pool(path, 1, url.Values{
 		"_journal_mode": {"WAL"},
 		"_synchronous":  {"FULL"},

@@ -8,7 +8,7 @@ import (
 )
 
 // write runs an operation as one transaction on the writing connection; all of it is on the disk, or
-// nothing. Every write of the package passes here.
+// nothing. Every write of the package passes here, or is gathered.
 func (s *Store) write(ctx context.Context, operation string, run func(*sql.Tx) error) error {
 	return s.transact(ctx, operation, s.writer, nil, run)
 }
