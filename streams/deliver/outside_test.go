@@ -295,7 +295,7 @@ func (o *outside) seqs(messages ...chat.Message) []int64 {
 	return seqs
 }
 
-// count is the sum of a counter, or a histogram's number of observations, over those of its series that have
+// count is the sum of a counter or gauge, or a histogram's number of observations, over those of its series that have
 // a label of this value; "" for all.
 func (o *outside) count(name, label string) float64 {
 	o.t.Helper()
@@ -314,7 +314,7 @@ func (o *outside) count(name, label string) float64 {
 				has = has || l.GetValue() == label
 			}
 			if has {
-				sum += m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
 			}
 		}
 	}
