@@ -1,12 +1,19 @@
 package gateway
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+)
 
 type metrics struct {
 	refused       *prometheus.CounterVec
 	events        *prometheus.CounterVec
 	eventSeconds  *prometheus.HistogramVec
 	deliveries    prometheus.Counter
+	latency       prometheus.Histogram
 	notifications prometheus.Counter
 	duplicates    prometheus.Counter
 	replayed      prometheus.Counter
@@ -29,7 +36,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		eventSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "dozaar_gateway_event_seconds", Help: "Time to handle a client event, acknowledgement included.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 13)}, []string{"event"}),
-		deliveries:    counter("deliveries_total", "new:message events sent to live sockets."),
+		deliveries: counter("deliveries_total", "new:message events sent to live sockets."),
+		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "dozaar_gateway_send_to_delivered_seconds",
+			Help: "From a message's acceptance by its sender's gateway to the moment its frames were handed to the sockets of a room here, " +
+				"late ones included. Two machines' clocks are compared: what they differ by is in it, and what would be negative counts as 0.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 18)}), // to two minutes
 		notifications: counter("notifications_total", "message:notification events sent."),
 		duplicates:    counter("duplicates_dropped_total", "Relayed messages that the room had delivered before."),
 		replayed:      counter("replayed_total", "Messages replayed from the store to joining sockets."),
@@ -37,7 +49,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		fillFailures:  counter("gap_fill_failures_total", "Failed tries to read a gap from the store."),
 		typingLost:    counter("typing_lost_total", "Typing changes that could not be relayed."),
 	}
-	reg.MustRegister(m.refused, m.events, m.eventSeconds)
+	reg.MustRegister(m.refused, m.events, m.eventSeconds, m.latency)
 	return m
 }
 
@@ -49,4 +61,13 @@ func (m *metrics) observe(reg prometheus.Registerer, g *Gateway) {
 	}
 	gauge("sessions", "Sockets in the namespace.", g.sessions.size)
 	gauge("rooms", "Open rooms.", g.rooms.size)
+}
+
+// delivered counts a message that a room has handed to so many live sockets.
+func (m *metrics) delivered(message chat.Message, sockets int) {
+	if sockets == 0 {
+		return
+	}
+	m.deliveries.Add(float64(sockets))
+	m.latency.Observe(max(0, time.Since(message.CreatedAt).Seconds()))
 }

@@ -41,7 +41,7 @@ func (g *Gateway) receiveMessage(e *relay.Message) {
 	m := e.Message
 	if r := g.rooms.get(m.ConversationID); r != nil {
 		delivered, duplicate := r.offer(m, e.Revision)
-		g.metrics.deliveries.Add(float64(delivered))
+		g.metrics.delivered(m, delivered)
 		if duplicate {
 			g.metrics.duplicates.Inc()
 		}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -209,8 +210,8 @@ func TestEachConversationGoesItsOwnWay(t *testing.T) {
 // What waits for a slot when the partition is taken away leaves no slot taken.
 func TestSlotsAreGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		parked := 0
-		s := newSlots(1, time.Second, func(change int) { parked += change })
+		var parked atomic.Int64
+		s := newSlots(1, time.Second, func(change int) { parked.Add(int64(change)) })
 		first, second, third := s.ask(), s.ask(), s.ask()
 		end, err := s.wait(t.Context(), first)
 		if err != nil {
@@ -223,15 +224,15 @@ func TestSlotsAreGivenBack(t *testing.T) {
 		}
 		end()
 		endThird, err := s.wait(t.Context(), third)
-		if err != nil || parked != 0 {
-			t.Fatal(err, parked)
+		if err != nil || parked.Load() != 0 {
+			t.Fatal(err, parked.Load())
 		}
 		fourth := s.ask()
 		time.Sleep(time.Second) // the third is parked
 		synctest.Wait()
 		endFourth, err := s.wait(t.Context(), fourth)
-		if err != nil || parked != 1 {
-			t.Fatal(err, parked)
+		if err != nil || parked.Load() != 1 {
+			t.Fatal(err, parked.Load())
 		}
 		s.leave(s.ask())
 		given := s.ask()
@@ -239,8 +240,8 @@ func TestSlotsAreGivenBack(t *testing.T) {
 		endFourth()
 		<-given
 		s.leave(given)
-		if s.free != 1 || len(s.waiting) != 0 || parked != 0 {
-			t.Errorf("%d slots are free, %d wait, %d are parked; want 1, 0, 0", s.free, len(s.waiting), parked)
+		if s.free != 1 || len(s.waiting) != 0 || parked.Load() != 0 {
+			t.Errorf("%d slots are free, %d wait, %d are parked; want 1, 0, 0", s.free, len(s.waiting), parked.Load())
 		}
 	})
 }
