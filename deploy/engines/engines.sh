@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
-# Real Kafka, Cassandra and Redis, one node each, without Docker (Linux; needs Java 17, Maven, redis-server).
+# Real Kafka, Cassandra and Redis, without Docker (Linux; needs Java 17, Maven, redis-server).
 #
-#   engines.sh up       start what is not running; returns when each truly answers, its addresses in .engines/env
-#   engines.sh down     end exactly what `up` started here; data and ports stay for the next `up`
-#   engines.sh status   what runs, where; fails unless everything does
-#   engines.sh clean    down, and forget data and ports; the downloaded jars stay
-#   engines.sh pin      write the checksums of the jars that pom.xml asks for; for whoever changes a version
+#   engines.sh up [ENGINE…]  start what is not running; returns when each truly answers, its addresses in .engines/env
+#   engines.sh down          end exactly what `up` started here; data and ports stay for the next `up`
+#   engines.sh status        each node with its pid and address; fails unless all run
+#   engines.sh clean         down, and forget data, ports and modes; the downloaded jars stay
+#   engines.sh pin           write the checksums of the jars that pom.xml asks for; for whoever changes a version
 #
-# Everything is kept under DOZAAR_ENGINES_DIR (the checkout's .engines), the jars under DOZAAR_ENGINES_CACHE
-# (its cache folder): another folder is another set of engines, beside this one, with ports of its own.
+#   engines.sh kill NODE     SIGKILL, as a crash would      engines.sh pause NODE    SIGSTOP, as a hang would
+#   engines.sh stop NODE     SIGTERM, as an operator would  engines.sh resume NODE   SIGCONT
+#   engines.sh start NODE    on the same ports and data; returns when the node answers
+#
+# One node of each by default. ENGINES=cluster: three Kafka brokers and three Cassandra nodes. ENGINES_REDIS=sentinel or
+# cluster: Redis in that mode. Everything is kept under DOZAAR_ENGINES_DIR (the checkout's .engines), the jars under
+# DOZAAR_ENGINES_CACHE (its cache folder): another folder is another set of engines, beside this one.
+# shellcheck disable=SC2034 # some variables are for the parts
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -17,103 +23,119 @@ root=$(cd "$DOZAAR_ENGINES_DIR" && pwd)
 cache=${DOZAAR_ENGINES_CACHE:-$root/cache}
 export TZ=UTC LC_ALL=C.UTF-8
 
-for part in process ports jars kafka cql cassandra redis; do
+for part in modes nodes process ports jars need redis sentinel rediscluster kafka cql cassandra; do
   # shellcheck source=/dev/null
   source "$here/lib/$part.sh"
 done
 
-engines=(redis kafka cassandra) # in the order of how soon they are ready
-fresh=()                        # those that this very run has started
+fresh=() # the nodes that this very run has started
+wrong=   # the node that this run waited for in vain
 
 say() { echo "engines: $*" >&2; }
 die() { say "$*"; exit 1; }
 
 up() {
-  need
-  trap undo EXIT
-  for engine in "${engines[@]}"; do
-    running "$engine" || start "$engine"
+  local wanted=("$@") engine node
+  [ $# -gt 0 ] || wanted=("${engines[@]}")
+  for engine in "${wanted[@]}"; do
+    case " ${engines[*]} " in *" $engine "*) ;; *) die "there is no engine $engine; there are: ${engines[*]}" ;; esac
   done
-  for engine in "${engines[@]}"; do
-    if ! within 120 "$engine" "${engine}_answers"; then
-      case " ${fresh[*]-} " in *" $engine "*) die "$engine has ended" ;; esac
-      start "$engine" # it was on its way out when we looked
-      within 120 "$engine" "${engine}_answers" || die "$engine has ended"
-    fi
-    say "$engine answers at $("${engine}_address"), pid $(pid_of "$engine")"
+  settle_modes
+  need "${wanted[@]}"
+  trap undo EXIT
+  for engine in "${wanted[@]}"; do
+    for node in $(nodes_of "$engine"); do
+      mend "$node"
+      [ "$engine" != cassandra ] || break # its nodes join one after the other
+    done
+  done
+  for engine in "${wanted[@]}"; do
+    for node in $(nodes_of "$engine"); do
+      mend "$node"
+      await "$node"
+    done
+    await_engine "$engine"
+    say "$engine answers at $("${engine}_address")"
   done
   write_env
   trap - EXIT
   say "source $root/env"
 }
 
-start() {
-  fresh+=("$1")
-  "$1_start"
-}
-
-# need says what a machine lacks before anything is started.
-need() {
-  local missing=()
-  command -v java >/dev/null || missing+=("Java 17 (Debian: apt-get install openjdk-17-jre-headless)")
-  command -v mvn >/dev/null || missing+=("Maven (Debian: apt-get install maven)")
-  command -v redis-server >/dev/null || missing+=("redis-server (Debian: apt-get install redis-server)")
-  [ ${#missing[@]} -eq 0 ] || die "missing: $(IFS=';'; echo "${missing[*]}")"
-  redis_need
-}
-
-# undo ends what a failed `up` started, and nothing that ran before it.
+# undo ends what a failed run started, and nothing that ran before it.
 undo() {
-  for engine in ${fresh[@]+"${fresh[@]}"}; do
-    if [ -f "$root/run/$engine" ] && [ -s "$root/log/$engine.log" ]; then
-      say "the end of $root/log/$engine.log:"
-      tail -n 5 "$root/log/$engine.log" | cut -c 1-300 >&2
-    fi
-    end "$engine"
-  done
-  say "not up"
+  local node
+  if [ -n "$wrong" ] && [ -s "$root/log/$wrong.log" ]; then
+    say "the end of $root/log/$wrong.log:"
+    tail -n 15 "$root/log/$wrong.log" | cut -c 1-300 >&2
+  fi
+  for node in ${fresh[@]+"${fresh[@]}"}; do end "$node" & done
+  wait
+  say "failed; what this run started is ended"
 }
 
+# write_env has a line for each engine whose nodes all run, and none of another set that was sourced before.
 write_env() {
+  local engine
   {
-    echo "export DOZAAR_KAFKA_BROKERS=$(kafka_address)"
-    echo "export DOZAAR_CASSANDRA_HOSTS=$(cassandra_address)"
-    echo "export DOZAAR_REDIS_ADDRS=$(redis_address)"
+    echo "unset DOZAAR_KAFKA_BROKERS DOZAAR_CASSANDRA_HOSTS DOZAAR_CASSANDRA_REPLICATION"
+    echo "unset DOZAAR_REDIS_ADDRS DOZAAR_REDIS_MASTER DOZAAR_REDIS_CLUSTER"
+    for engine in "${engines[@]}"; do
+      if all_run "$engine"; then "${engine}_env" | sed 's/^/export /'; fi
+    done
   } >"$root/env.new"
   mv "$root/env.new" "$root/env"
 }
 
 down() {
+  local file
   rm -f "$root/env"
-  for engine in "${engines[@]}"; do end "$engine" & done
+  for file in "$root"/run/*; do
+    [ ! -e "$file" ] || end "${file##*/}" &
+  done
   wait
 }
 
 status() {
-  local all=0
+  local engine node state all=0
   for engine in "${engines[@]}"; do
-    if running "$engine"; then
-      echo "$engine: pid $(pid_of "$engine"), $("${engine}_address")"
-    else
-      echo "$engine: down"
-      all=1
-    fi
+    for node in $(nodes_of "$engine"); do
+      state=$(state_of "$node")
+      [ "$state" = running ] || all=1
+      if [ "$state" = down ]; then
+        echo "$node: down"
+      else
+        echo "$node: $state, pid $(pid_of "$node"), $(endpoint_of "$node")"
+      fi
+    done
   done
   return $all
 }
 
 clean() {
   down
-  rm -rf "$root/data" "$root/log" "$root/conf" "$root/run" "$root/ports"
+  (cd "$root" && rm -rf data log conf run ports modes bin)
 }
 
-case ${1:-} in
-  up | down | clean | pin)
-    mkdir -p "$root/run" "$root/log" "$root/conf" "$root/ports" "$root/data"
-    exec 9>"$root/lock" # two that come at once wait for each other; the engines do not inherit it
-    flock 9
-    "$1"
-    ;;
-  status) status ;;
-  *) sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+usage() { sed -n '2,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+
+command=${1:-}
+case $command in
+  up) ;;
+  down | clean | pin | status) [ $# -eq 1 ] || usage ;;
+  kill | stop | start | pause | resume) [ $# -eq 2 ] || usage ;;
+  *) usage ;;
+esac
+shift
+load_modes
+case $command in
+  status) status; exit ;;
+  kill | stop | start | pause | resume) is_node "$1" || die "there is no node $1 in this set; there are: $(all_nodes)" ;;
+esac
+mkdir -p "$root/run" "$root/log" "$root/conf" "$root/ports" "$root/data"
+exec 9>"$root/lock" # two that come at once wait for each other; the engines do not inherit it
+flock 9
+case $command in
+  up | down | clean | pin) "$command" "$@" ;;
+  *) "${command}_node" "$1" ;;
 esac

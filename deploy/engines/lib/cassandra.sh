@@ -1,7 +1,17 @@
-# Cassandra: one node, its own cluster.
-# shellcheck shell=bash disable=SC2154 # root, here and cache are set by engines.sh
+# Cassandra: one node, its own cluster, or three, on one port at 127.0.0.1 to 3.
+# shellcheck shell=bash disable=SC2001,SC2154 # root, here and engines_mode are set elsewhere
 
-cassandra_address() { echo "127.0.0.1:$(port cassandra)"; }
+cassandra_address() {
+  # shellcheck disable=SC2046 # names of nodes
+  endpoints $(nodes_of cassandra)
+}
+
+cassandra_env() {
+  echo "DOZAAR_CASSANDRA_HOSTS=$(cassandra_address)"
+  echo "DOZAAR_CASSANDRA_REPLICATION=$(cassandra_count)"
+}
+
+cassandra_count() { nodes_of cassandra | wc -w; }
 
 # What Cassandra 5.0 must be let into on Java 17.
 cassandra_opens() {
@@ -19,12 +29,14 @@ cassandra_opens() {
 
 # With Cassandra's default, commitlog_sync: periodic, the last tenth of a second of acknowledged writes dies with a killed
 # process. One node has nobody to take that back from, hence batch: it acknowledges what is on the disk.
-cassandra_start() {
-  local libs data=$root/data/cassandra conf=$root/conf/cassandra.yaml opens
-  libs=$(jars cassandra)
-  choose cassandra cassandra-storage
-  mkdir -p "$data"
-  cat >"$conf" <<END
+cassandra_config() {
+  local data=$root/data/$1 seeds
+  seeds=127.0.0.1:$(port cassandra-storage)
+  # A node that has been in the cluster finds it whichever other one is there.
+  if [ "$engines_mode" = cluster ] && [ -d "$data/data" ]; then
+    seeds+=,127.0.0.2:$(port cassandra-storage),127.0.0.3:$(port cassandra-storage)
+  fi
+  cat <<END
 cluster_name: dozaar development
 partitioner: org.apache.cassandra.dht.Murmur3Partitioner
 num_tokens: 16
@@ -37,33 +49,65 @@ commitlog_sync: batch
 endpoint_snitch: SimpleSnitch
 seed_provider:
   - class_name: org.apache.cassandra.locator.SimpleSeedProvider
-    parameters: [{seeds: "127.0.0.1:$(port cassandra-storage)"}]
-listen_address: 127.0.0.1
-rpc_address: 127.0.0.1
+    parameters: [{seeds: "$seeds"}]
+listen_address: $(address_of "$1")
+rpc_address: $(address_of "$1")
 storage_port: $(port cassandra-storage)
 native_transport_port: $(port cassandra)
 auto_bootstrap: false
 auto_snapshot: false
 END
+}
+
+cassandra_start() {
+  local libs data=$root/data/$1 conf=$root/conf/$1.yaml opens heap=768m
+  [ "$engines_mode" = single ] || heap=512m
+  libs=$(jars cassandra) || exit 1
+  cassandra_config "$1" >"$conf"
+  mkdir -p "$data"
   mapfile -t opens < <(cassandra_opens)
-  launch cassandra java -Xms768m -Xmx768m -XX:+UseSerialGC -XX:MaxDirectMemorySize=256m -Xss256k "${opens[@]}" \
+  launch "$1" java -Xms$heap -Xmx$heap -XX:+UseSerialGC -XX:MaxDirectMemorySize=256m -Xss256k "${opens[@]}" \
     -Djdk.attach.allowAttachSelf=true -javaagent:"$(echo "$libs"/jamm-*.jar)" \
     -Dcassandra.config="file://$conf" -Dcassandra.storagedir="$data" -Dlogback.configurationFile="$here/lib/logback.xml" \
     -Dcassandra-foreground=yes -Dcassandra.ring_delay_ms=100 -Dcassandra.skip_wait_for_gossip_to_settle=0 \
     -cp "$libs/*" org.apache.cassandra.service.CassandraDaemon
 }
 
-# A node answers when all that it knows of agree on the schema and a quorum of replicas has taken a write.
+# A node answers when it tells its cluster's name.
+cassandra_node_answers() {
+  listens "$1" && cql "$(address_of "$1")" "$(port cassandra)" one "SELECT cluster_name FROM system.local"
+}
+
+# Cassandra answers when all nodes agree on the schema, and each of them has got a write to all of them, which it only
+# tries where it finds all of them up. Then it has got one to a quorum too, as the product does.
 cassandra_answers() {
-  local port versions
-  port=$(port cassandra)
-  listens cassandra "$port" && listens cassandra "$(port cassandra-storage)" || return 1
-  cql "$port" \
-    "CREATE KEYSPACE IF NOT EXISTS dozaar_engines WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}" \
+  local node count
+  count=$(cassandra_count)
+  cassandra_agrees || return 1
+  cql 127.0.0.1 "$(port cassandra)" quorum \
+    "CREATE KEYSPACE IF NOT EXISTS dozaar_engines WITH replication = {'class': 'SimpleStrategy', 'replication_factor': $count}" \
     "CREATE TABLE IF NOT EXISTS dozaar_engines.probe (id int PRIMARY KEY, n int)" || return 1
-  versions=$(cql "$port" "SELECT schema_version FROM system.local" "SELECT schema_version FROM system.peers_v2") || return 1
-  # What follows the column's name, its type and the number of rows are the values: each a uuid after its length.
-  versions=$(sed "s/.*$(printf schema_version | cql_hex)000c.\{8\}//" <<<"$versions" | fold -w 40 | sort -u | grep .)
-  [ "$(wc -l <<<"$versions")" -eq 1 ] || { echo "the nodes do not agree on the schema"; return 1; }
-  cql "$port" "INSERT INTO dozaar_engines.probe (id, n) VALUES (1, 1)"
+  cassandra_agrees || return 1
+  for node in $(nodes_of cassandra); do
+    cassandra_probe "$node" all && cassandra_probe "$node" quorum || return 1
+  done
+}
+
+cassandra_probe() {
+  cql "$(address_of "$1")" "$(port cassandra)" "$2" "INSERT INTO dozaar_engines.probe (id, n) VALUES (1, 1)"
+}
+
+# cassandra_agrees holds when each node has the others for peers, and all of them have one schema.
+cassandra_agrees() {
+  local node count versions all=''
+  count=$(cassandra_count)
+  for node in $(nodes_of cassandra); do
+    versions=$(cql "$(address_of "$node")" "$(port cassandra)" one \
+      "SELECT schema_version FROM system.local" "SELECT schema_version FROM system.peers_v2") || { echo "$node: $versions"; return 1; }
+    # What follows the column's name, its type and the number of rows are the values: each a uuid after its length.
+    versions=$(sed "s/.*$(printf schema_version | cql_hex)000c.\{8\}//" <<<"$versions" | fold -w 40 | grep .)
+    [ "$(wc -l <<<"$versions")" -eq "$count" ] || { echo "$node knows: $versions; want $count nodes"; return 1; }
+    all+=$versions$'\n'
+  done
+  [ "$(sort -u <<<"$all" | grep -c .)" -eq 1 ] || { echo "the nodes do not agree on the schema"; return 1; }
 }

@@ -1,14 +1,15 @@
 # The little of Cassandra's native protocol (version 4) that it takes to ask a node something.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2001 # sed is what can repeat a match
 
-# cql PORT QUERY… runs queries on 127.0.0.1 at quorum, one after the other, on one connection, and prints the body
-# of each answer in hexadecimal. It fails at the first error and prints that as text.
+# cql ADDRESS PORT CONSISTENCY QUERY… runs queries, one after the other, on one connection, and prints the body of each
+# answer in hexadecimal. It fails at the first error and prints that as text.
 cql() (
-  exec 3<>"/dev/tcp/127.0.0.1/$1"
-  shift
+  exec 3<>"/dev/tcp/$1/$2" || exit 1
+  case $3 in one) level=0001 ;; quorum) level=0004 ;; all) level=0005 ;; *) exit 2 ;; esac
+  shift 3
   cql_ask 01 "0001$(cql_text 4 CQL_VERSION)$(cql_text 4 3.0.0)" >/dev/null || exit 1
   for query in "$@"; do
-    cql_ask 07 "$(cql_text 8 "$query")000400" || exit 1 # consistency QUORUM, no flags
+    cql_ask 07 "$(cql_text 8 "$query")${level}00" || exit 1 # no flags
   done
 )
 
