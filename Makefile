@@ -38,7 +38,7 @@ model: need-go ## tens of thousands of random histories of the numbering rules
 	go test -run Model -timeout 30m ./streams/deliver -rapid.checks=20000
 
 .PHONY: engines engines-down
-engines: ## real Kafka, Cassandra and Redis without Docker (needs Java 17, Maven, redis-server); then `source .engines/env`
+engines: ## real Kafka, Cassandra, Redis and a schema registry without Docker; then `source .engines/env`. ENGINES=cluster, ENGINES_REDIS=sentinel or cluster
 	deploy/engines/engines.sh up
 engines-down: ## ends what `make engines` started
 	deploy/engines/engines.sh down

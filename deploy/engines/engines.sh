@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Real Kafka, Cassandra and Redis, without Docker (Linux; needs Java 17, Maven, redis-server).
+# Real Kafka, Cassandra and Redis and a schema registry, without Docker (Linux; needs Java 17, Maven, redis-server, Go).
 #
 #   engines.sh up [ENGINE…]  start what is not running; returns when each truly answers, its addresses in .engines/env
 #   engines.sh down          end exactly what `up` started here; data and ports stay for the next `up`
@@ -13,7 +13,8 @@
 #
 # One node of each by default. ENGINES=cluster: three Kafka brokers and three Cassandra nodes. ENGINES_REDIS=sentinel or
 # cluster: Redis in that mode. Everything is kept under DOZAAR_ENGINES_DIR (the checkout's .engines), the jars under
-# DOZAAR_ENGINES_CACHE (its cache folder): another folder is another set of engines, beside this one.
+# DOZAAR_ENGINES_CACHE (its cache folder): another folder is another set of engines, beside this one. See README.md.
+
 # shellcheck disable=SC2034 # some variables are for the parts
 set -euo pipefail
 
@@ -23,13 +24,14 @@ root=$(cd "$DOZAAR_ENGINES_DIR" && pwd)
 cache=${DOZAAR_ENGINES_CACHE:-$root/cache}
 export TZ=UTC LC_ALL=C.UTF-8
 
-for part in modes nodes process ports jars need redis sentinel rediscluster kafka cql cassandra; do
+for part in modes nodes process ports jars need registry redis sentinel rediscluster kafka cql cassandra; do
   # shellcheck source=/dev/null
   source "$here/lib/$part.sh"
 done
 
-fresh=() # the nodes that this very run has started
-wrong=   # the node that this run waited for in vain
+fresh=()     # the nodes that this very run has started
+wrong=       # the node that this run waited for in vain
+patience=180 # seconds that a node may take, on a busy machine too
 
 say() { echo "engines: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -46,7 +48,7 @@ up() {
   for engine in "${wanted[@]}"; do
     for node in $(nodes_of "$engine"); do
       mend "$node"
-      [ "$engine" != cassandra ] || break # its nodes join one after the other
+      ! cassandra_joins "$engine" || break
     done
   done
   for engine in "${wanted[@]}"; do
@@ -78,7 +80,7 @@ undo() {
 write_env() {
   local engine
   {
-    echo "unset DOZAAR_KAFKA_BROKERS DOZAAR_CASSANDRA_HOSTS DOZAAR_CASSANDRA_REPLICATION"
+    echo "unset DOZAAR_KAFKA_BROKERS DOZAAR_SCHEMA_REGISTRY_URL DOZAAR_CASSANDRA_HOSTS"
     echo "unset DOZAAR_REDIS_ADDRS DOZAAR_REDIS_MASTER DOZAAR_REDIS_CLUSTER"
     for engine in "${engines[@]}"; do
       if all_run "$engine"; then "${engine}_env" | sed 's/^/export /'; fi
@@ -117,7 +119,7 @@ clean() {
   (cd "$root" && rm -rf data log conf run ports modes bin)
 }
 
-usage() { sed -n '2,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+usage() { sed -n '2,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 
 command=${1:-}
 case $command in

@@ -6,10 +6,7 @@ cassandra_address() {
   endpoints $(nodes_of cassandra)
 }
 
-cassandra_env() {
-  echo "DOZAAR_CASSANDRA_HOSTS=$(cassandra_address)"
-  echo "DOZAAR_CASSANDRA_REPLICATION=$(cassandra_count)"
-}
+cassandra_env() { echo "DOZAAR_CASSANDRA_HOSTS=$(cassandra_address)"; }
 
 cassandra_count() { nodes_of cassandra | wc -w; }
 
@@ -32,8 +29,8 @@ cassandra_opens() {
 cassandra_config() {
   local data=$root/data/$1 seeds
   seeds=127.0.0.1:$(port cassandra-storage)
-  # A node that has been in the cluster finds it whichever other one is there.
-  if [ "$engines_mode" = cluster ] && [ -d "$data/data" ]; then
+  # Once they have come together, each finds the others whichever of them is there.
+  if [ "$engines_mode" = cluster ] && [ -f "$root/data/cassandra.formed" ]; then
     seeds+=,127.0.0.2:$(port cassandra-storage),127.0.0.3:$(port cassandra-storage)
   fi
   cat <<END
@@ -59,9 +56,10 @@ auto_snapshot: false
 END
 }
 
+# The ring delay is how long a node waits for the word of another one before it gives up; alone it has none to wait for.
 cassandra_start() {
-  local libs data=$root/data/$1 conf=$root/conf/$1.yaml opens heap=768m
-  [ "$engines_mode" = single ] || heap=512m
+  local libs data=$root/data/$1 conf=$root/conf/$1.yaml opens heap=768m delay=100
+  [ "$engines_mode" = single ] || heap=512m delay=20000
   libs=$(jars cassandra) || exit 1
   cassandra_config "$1" >"$conf"
   mkdir -p "$data"
@@ -69,9 +67,14 @@ cassandra_start() {
   launch "$1" java -Xms$heap -Xmx$heap -XX:+UseSerialGC -XX:MaxDirectMemorySize=256m -Xss256k "${opens[@]}" \
     -Djdk.attach.allowAttachSelf=true -javaagent:"$(echo "$libs"/jamm-*.jar)" \
     -Dcassandra.config="file://$conf" -Dcassandra.storagedir="$data" -Dlogback.configurationFile="$here/lib/logback.xml" \
-    -Dcassandra-foreground=yes -Dcassandra.ring_delay_ms=100 -Dcassandra.skip_wait_for_gossip_to_settle=0 \
+    -Dcassandra-foreground=yes -Dcassandra.ring_delay_ms=$delay -Dcassandra.skip_wait_for_gossip_to_settle=0 \
     -cp "$libs/*" org.apache.cassandra.service.CassandraDaemon
 }
+
+# cassandra_joins ENGINE tells whether its nodes are to be started one after the other: Cassandra's, until all have joined.
+cassandra_joins() { [ "$1" = cassandra ] && [ ! -f "$root/data/cassandra.formed" ]; }
+
+cassandra_form() { touch "$root/data/cassandra.formed"; }
 
 # A node answers when it tells its cluster's name.
 cassandra_node_answers() {

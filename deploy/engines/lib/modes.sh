@@ -1,7 +1,7 @@
 # Modes: how many nodes a set has. A set keeps the modes it was first started in; its data and ports are laid out by them.
 # shellcheck shell=bash disable=SC2154 # root is set by engines.sh
 
-engines=(redis kafka cassandra) # in the order of how soon they are ready
+engines=(redis registry kafka cassandra) # in the order of how soon they are ready
 engines_mode=single
 redis_mode=single
 
@@ -26,6 +26,7 @@ settle_modes() {
 # nodes_of ENGINE prints the names of its nodes.
 nodes_of() {
   case $1-$engines_mode-$redis_mode in
+    registry-*) echo registry ;;
     redis-*-single) echo redis-1 ;;
     redis-*-sentinel) echo redis-{1..3} sentinel-{1..3} ;;
     redis-*-cluster) echo redis-{1..6} ;;

@@ -11,6 +11,7 @@ need() {
         command -v mvn >/dev/null || [ -d "$(jar_folder "$engine")" ] || missing+=("Maven (Debian: apt-get install maven)")
         ;;
       redis) command -v redis-server >/dev/null || missing+=("redis-server (Debian: apt-get install redis-server)") ;;
+      registry) command -v go >/dev/null || [ -x "$here/../../bin/dozaar" ] || missing+=("Go 1.26 or newer (https://go.dev/dl)") ;;
     esac
   done
   if [ ${#missing[@]} -gt 0 ]; then die "missing: $(printf '%s\n' "${missing[@]}" | sort -u | paste -sd ';' | sed 's/;/; /g')"; fi

@@ -29,11 +29,11 @@ await() {
   local check
   check=$(engine_of "$1")_node_answers
   wrong=$1
-  if ! within 120 "$1" "$1" "$check" "$1"; then
+  if ! within "$patience" "$1" "$1" "$check" "$1"; then
     case " ${fresh[*]-} " in *" $1 "*) die "$1 has ended" ;; esac
     start "$1" # it was on its way out when we looked
     wrong=$1
-    within 120 "$1" "$1" "$check" "$1" || die "$1 has ended"
+    within "$patience" "$1" "$1" "$check" "$1" || die "$1 has ended"
   fi
   wrong=
 }
@@ -44,7 +44,7 @@ await_engine() {
   nodes=$(nodes_of "$1")
   wrong=${nodes%% *}
   if declare -F "$1_form" >/dev/null; then "$1_form" || die "the nodes of $1 do not come together: see $root/log/$1-form.log"; fi
-  if ! within 120 "$1" "$nodes" "$1_answers"; then
+  if ! within "$patience" "$1" "$nodes" "$1_answers"; then
     for node in $nodes; do
       running "$node" || { wrong=$node; die "$node has ended"; }
     done
