@@ -52,7 +52,7 @@ func (p person) token(scope string) string {
 func (p person) connectPacket() string { return `40/chat,{"token":"` + p.token("") + `"}` }
 
 // conversation makes one of these people.
-func (p *product) conversation(people ...person) string {
+func (p *process) conversation(people ...person) string {
 	p.t.Helper()
 	var members []object
 	for _, m := range people {
@@ -116,7 +116,7 @@ type peer struct {
 
 const websocketQuery = "/socket.io/?EIO=4&transport=websocket"
 
-func (p *product) dialAs(header http.Header) (*peer, *http.Response, error) {
+func (p *process) dialAs(header http.Header) (*peer, *http.Response, error) {
 	d := websocket.Dialer{HandshakeTimeout: patience}
 	conn, res, err := d.Dial("ws://"+p.listen+websocketQuery, header)
 	if err != nil {
@@ -128,7 +128,7 @@ func (p *product) dialAs(header http.Header) (*peer, *http.Response, error) {
 }
 
 // dial opens a connection that belongs to no namespace yet.
-func (p *product) dial() *peer {
+func (p *process) dial() *peer {
 	p.t.Helper()
 	c, _, err := p.dialAs(nil)
 	if err != nil {
@@ -138,7 +138,7 @@ func (p *product) dial() *peer {
 }
 
 // connect opens a socket of somebody.
-func (p *product) connect(who person) *peer {
+func (p *process) connect(who person) *peer {
 	p.t.Helper()
 	c := p.dial()
 	c.send(who.connectPacket())

@@ -9,9 +9,7 @@ import (
 // polling, and the upgrade between them; refusals; the complete client example; the HTTP API.
 func TestJavaScriptClient(t *testing.T) {
 	for _, file := range []string{"contract", "refusals", "example", "http"} {
-		t.Run(file, func(t *testing.T) {
-			start(t).suite("node", "--test", "--test-force-exit", "--test-reporter=spec", "js/"+file+".test.mjs")
-		})
+		t.Run(file, func(t *testing.T) { start(t).javaScript(file) })
 	}
 }
 
@@ -26,5 +24,10 @@ func TestPythonClient(t *testing.T) {
 
 // TestPage has two browser windows talk, one of them reload, from another origin than the gateway's.
 func TestPage(t *testing.T) {
-	start(t, "DOZAAR_ALLOWED_ORIGINS=*").suite("node", "--test", "--test-force-exit", "--test-reporter=spec", "js/page.test.mjs")
+	start(t, "DOZAAR_ALLOWED_ORIGINS=*").javaScript("page")
+}
+
+func (p *product) javaScript(file string) {
+	p.t.Helper()
+	p.suite("node", "--test", "--test-force-exit", "--test-reporter=spec", "js/"+file+".test.mjs")
 }

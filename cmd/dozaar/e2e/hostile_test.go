@@ -22,11 +22,11 @@ const connectTimeout = 2 * time.Second
 
 // hostile starts the product as one is run that strangers can reach: without --dev, and telling all it
 // does, so that what it must not tell would be seen.
-func hostile(t *testing.T, extra ...string) *product {
+func hostile(t *testing.T, extra ...string) *process {
 	t.Helper()
-	return startAs(t, []string{"all"}, append([]string{
+	return startGateways(t, 1, append([]string{
 		"DOZAAR_LOG_LEVEL=debug", "DOZAAR_ALLOWED_ORIGINS=https://shop.example", "DOZAAR_CONNECT_TIMEOUT=" + connectTimeout.String(),
-	}, extra...)...)
+	}, extra...)...)[0]
 }
 
 // TestHostile is what hostile clients try on the wire: handshakes, packets, JSON and frames. (What is in
@@ -37,7 +37,7 @@ func TestHostile(t *testing.T) {
 	w := p.witness()
 	for _, test := range []struct {
 		name string
-		run  func(*testing.T, *product)
+		run  func(*testing.T, *process)
 	}{
 		{"origins", testOrigins},
 		{"token in the query", testQueryToken},
@@ -65,7 +65,7 @@ func TestHostile(t *testing.T) {
 }
 
 // request is one of Engine.IO's.
-func (p *product) request(method, query, body string, header http.Header) (status int, answer string) {
+func (p *process) request(method, query, body string, header http.Header) (status int, answer string) {
 	p.t.Helper()
 	req, err := http.NewRequest(method, "http://"+p.listen+"/socket.io/?"+query, strings.NewReader(body))
 	if err != nil {
@@ -78,7 +78,7 @@ func (p *product) request(method, query, body string, header http.Header) (statu
 }
 
 // refusedWith asks for a websocket and insists that it is refused.
-func (p *product) refusedWith(status int, query string, header http.Header) {
+func (p *process) refusedWith(status int, query string, header http.Header) {
 	p.t.Helper()
 	conn, res, err := websocket.DefaultDialer.Dial("ws://"+p.listen+"/socket.io/?"+query, header)
 	if err == nil {
@@ -90,7 +90,7 @@ func (p *product) refusedWith(status int, query string, header http.Header) {
 }
 
 // polling opens a session over polling and returns the query of its requests.
-func (p *product) polling() string {
+func (p *process) polling() string {
 	p.t.Helper()
 	status, body := p.request(http.MethodGet, "EIO=4&transport=polling", "", nil)
 	_, sid, _ := strings.Cut(body, `"sid":"`)
@@ -102,7 +102,7 @@ func (p *product) polling() string {
 }
 
 // Row 7.
-func testOrigins(t *testing.T, p *product) {
+func testOrigins(t *testing.T, p *process) {
 	session := p.polling()
 	for _, origin := range []string{
 		"https://evil.example", "null", "https://shop.example.evil.example", "http://shop.example", "https://shop.example:444", "file://", "",
@@ -134,7 +134,7 @@ func testOrigins(t *testing.T, p *product) {
 }
 
 // Row 8.
-func testQueryToken(t *testing.T, p *product) {
+func testQueryToken(t *testing.T, p *process) {
 	eve := newPerson("Eve")
 	token := eve.token("")
 	conn, _, err := websocket.DefaultDialer.Dial("ws://"+p.listen+websocketQuery+"&token="+token+"&auth="+token, nil)
@@ -168,7 +168,7 @@ func testQueryToken(t *testing.T, p *product) {
 }
 
 // Row 9: who says nothing, or not what is due, is closed at a deadline.
-func testDeadlines(t *testing.T, p *product) {
+func testDeadlines(t *testing.T, p *process) {
 	late := connectTimeout + 3*time.Second
 	within := func(what string, least, most time.Duration, do func()) func() {
 		start := time.Now()
@@ -244,7 +244,7 @@ func testDeadlines(t *testing.T, p *product) {
 }
 
 // Row 10.
-func testSessions(t *testing.T, p *product) {
+func testSessions(t *testing.T, p *process) {
 	for _, sid := range []string{"__proto__", "constructor", "", "..", "%00", strings.Repeat("A", 4000), "AAAAAAAAAAAAAAAAAAAAAAAAAA"} {
 		p.refusedWith(http.StatusBadRequest, "EIO=4&transport=websocket&sid="+sid, nil)
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
@@ -287,7 +287,7 @@ func testSessions(t *testing.T, p *product) {
 }
 
 // Rows 11 and 12: over both transports the connection ends; pkg/socketio tests many more of them.
-func testPackets(t *testing.T, p *product) {
+func testPackets(t *testing.T, p *process) {
 	for _, packets := range [][]string{
 		{"42"}, {"42["}, {"42{}"}, {"42[]"}, {"42[1]"}, {"42[null]"}, // of a namespace that it has not joined
 		{"42/chat,"}, {"42/chat,["}, {"42/chat,{}"}, {"42/chat,[]"}, {"42/chat,[1]"}, {"42/chat,[null]"},
@@ -316,7 +316,7 @@ func testPackets(t *testing.T, p *product) {
 }
 
 // Row 12: unknown namespaces are refused one by one, and not for ever.
-func testNamespaces(t *testing.T, p *product) {
+func testNamespaces(t *testing.T, p *process) {
 	c := p.connect(newPerson("Eve"))
 	defer c.close()
 	c.send("40/__proto__,")
@@ -348,7 +348,7 @@ func testNamespaces(t *testing.T, p *product) {
 }
 
 // Row 13: what is no JSON ends the connection, what makes no sense is answered.
-func testJSON(t *testing.T, p *product) {
+func testJSON(t *testing.T, p *process) {
 	eve := newPerson("Eve")
 	room := p.conversation(eve)
 	for name, packet := range map[string]string{
@@ -390,7 +390,7 @@ func testJSON(t *testing.T, p *product) {
 }
 
 // Rows 14 and 15.
-func testFrames(t *testing.T, p *product) {
+func testFrames(t *testing.T, p *process) {
 	for name, c := range map[string]struct {
 		bytes []byte
 		code  int
@@ -435,7 +435,7 @@ func testFrames(t *testing.T, p *product) {
 
 // Row 14: a message of a million frames is one message, and one of very many bytes is too large, however
 // it is cut.
-func testFragments(t *testing.T, p *product) {
+func testFragments(t *testing.T, p *process) {
 	eve := newPerson("Eve")
 	c := p.connect(eve)
 	defer c.close()
@@ -462,7 +462,7 @@ func testFragments(t *testing.T, p *product) {
 }
 
 // Row 14: nothing is ever decompressed.
-func testCompression(t *testing.T, p *product) {
+func testCompression(t *testing.T, p *process) {
 	d := websocket.Dialer{EnableCompression: true, HandshakeTimeout: patience}
 	conn, res, err := d.Dial("ws://"+p.listen+websocketQuery, nil)
 	if err != nil {

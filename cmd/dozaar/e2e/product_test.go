@@ -1,17 +1,15 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -19,109 +17,96 @@ import (
 // secret signs the suites' tokens. It is honoured by --dev too.
 const secret = "the end-to-end suites sign with this one"
 
-// product is one `dozaar all`, with ports and data of its own.
+// product is what the suites talk to. It has one of two shapes, and the suites do not know which: everything in one
+// process on embedded engines; or each role on its own, on the engines that the environment names.
 type product struct {
-	t      *testing.T
-	args   []string
-	env    []string
-	listen string
-	admin  string
-	cmd    *exec.Cmd
-	out    *safeBuffer
-	exited chan error
+	t         *testing.T
+	gateways  []*process // `all`, if it is one process
+	delivers  []*process
+	presences []*process
 }
 
-// start runs the binary that `make build` left and waits until it is ready. extra adds to its environment.
+// start runs the product with its page: in one process, or as two gateways, two delivers and a presence. extra adds to
+// the environment of each.
 func start(t *testing.T, extra ...string) *product {
 	t.Helper()
-	return startAs(t, []string{"all", "--dev"}, extra...)
-}
-
-// startAs is start for a command of one's own.
-func startAs(t *testing.T, args []string, extra ...string) *product {
-	t.Helper()
-	p := &product{t: t, args: args, listen: freeAddress(t), admin: freeAddress(t)}
-	p.env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
-		"DOZAAR_LISTEN=" + p.listen, "DOZAAR_ADMIN_LISTEN=" + p.admin,
-		"DOZAAR_DATA_DIR=" + t.TempDir(), "DOZAAR_JWT_SECRET=" + secret,
-		"DOZAAR_PRESENCE_GRACE=1s",
-	}, extra...)
-	for _, name := range []string{"DOZAAR_KAFKA_BROKERS", "DOZAAR_SCHEMA_REGISTRY_URL", "DOZAAR_CASSANDRA_HOSTS", "DOZAAR_REDIS_ADDRS"} {
-		if value := os.Getenv(name); value != "" { // engines of the caller's, in place of the embedded ones
-			p.env = append(p.env, name+"="+value)
-		}
+	p := &product{t: t}
+	if realEngines(t) {
+		p.on(2, 2, 1, []string{"--dev"}, extra)
+	} else {
+		p.all(1, []string{"--dev"}, extra)
 	}
-	p.run()
-	t.Cleanup(func() {
-		p.stop()
-		if t.Failed() {
-			t.Logf("the product printed:\n%s", tail(p.out.String(), 200))
-		}
-	})
 	return p
 }
 
-// run starts the process on the same ports and data as before.
+// startGateways runs gateways as those are run that strangers can reach, without --dev. On embedded engines each is
+// a product of its own.
+func startGateways(t *testing.T, n int, extra ...string) []*process {
+	t.Helper()
+	p := &product{t: t}
+	if realEngines(t) {
+		p.on(n, 1, 1, nil, extra)
+	} else {
+		p.all(n, nil, extra)
+	}
+	return p.gateways
+}
+
+// all runs whole products in one process each. Its roles are the same process.
+func (p *product) all(n int, flags, extra []string) {
+	p.t.Helper()
+	for range n {
+		p.gateways = append(p.gateways, newProcess(p.t, append([]string{"all"}, flags...), extra...))
+	}
+	p.delivers, p.presences = p.gateways, p.gateways
+	p.run()
+}
+
+// on runs each role on its own, on the engines of the environment.
+func (p *product) on(gateways, delivers, presences int, flags, extra []string) {
+	p.t.Helper()
+	prepared(p.t)
+	role := func(n int, args ...string) (all []*process) {
+		for range n {
+			all = append(all, newProcess(p.t, args, append(engineSettings(), extra...)...))
+		}
+		return all
+	}
+	p.gateways = role(gateways, append([]string{"gateway"}, flags...)...)
+	p.delivers, p.presences = role(delivers, "deliver"), role(presences, "presence")
+	p.run()
+}
+
+// processes are those it consists of, each once.
+func (p *product) processes() (all []*process) {
+	for _, one := range slices.Concat(p.gateways, p.delivers, p.presences) {
+		if !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// run starts all processes together, in no order, and has them stopped at the end of the test.
 func (p *product) run() {
 	p.t.Helper()
-	binary, err := filepath.Abs("../../../bin/dozaar")
-	if err != nil {
-		p.t.Fatal(err)
+	for _, one := range p.processes() {
+		one.begin()
 	}
-	if _, err := os.Stat(binary); err != nil {
-		p.t.Fatal("bin/dozaar is missing: run `make build` first")
-	}
-	p.cmd = exec.Command(binary, p.args...)
-	p.cmd.Env = p.env
-	p.out = &safeBuffer{}
-	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
-	if err := p.cmd.Start(); err != nil {
-		p.t.Fatal(err)
-	}
-	p.exited = make(chan error, 1)
-	go func() { p.exited <- p.cmd.Wait() }()
-	deadline := time.Now().Add(30 * time.Second)
-	for !p.ready() {
-		select {
-		case err := <-p.exited:
-			p.exited <- err
-			p.t.Fatalf("the product ended before it was ready: %v\n%s", err, p.out.String())
-		case <-time.After(20 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			p.t.Fatalf("the product is not ready after 30 s\n%s", p.out.String())
+	p.t.Cleanup(p.stop)
+	for _, one := range p.processes() {
+		if err := one.waitReady(startPatience); err != nil {
+			p.t.Fatal(err)
 		}
 	}
 }
 
-func (p *product) ready() bool {
-	response, err := http.Get("http://" + p.admin + "/readyz")
-	if err != nil {
-		return false
-	}
-	defer response.Body.Close()
-	return response.StatusCode == http.StatusOK
-}
-
-// kill ends the process as a power cut would.
-func (p *product) kill() {
-	_ = p.cmd.Process.Kill()
-	<-p.exited
-}
-
-// stop asks it to end and insists that it does so, cleanly, in bounded time.
 func (p *product) stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case err := <-p.exited:
-		if err != nil {
-			p.t.Errorf("after SIGTERM: %v", err)
-		}
-	case <-time.After(20 * time.Second):
-		p.t.Error("did not end within 20 s of SIGTERM")
-		p.kill()
+	var stopping sync.WaitGroup
+	for _, one := range p.processes() {
+		stopping.Go(one.stop)
 	}
+	stopping.Wait()
 }
 
 // suite runs a client program against the product.
@@ -137,44 +122,36 @@ func (p *product) suite(name string, arg ...string) {
 	}
 }
 
+// command is a client program that knows where the gateways are, and how to have them restarted.
 func (p *product) command(ctx context.Context, name string, arg ...string) *exec.Cmd {
+	var urls []string
+	for _, g := range p.gateways {
+		urls = append(urls, "http://"+g.listen)
+	}
 	cmd := exec.CommandContext(ctx, name, arg...)
-	cmd.Env = append(os.Environ(), "DOZAAR_URL=http://"+p.listen, "DOZAAR_ADMIN_URL=http://"+p.admin, "DOZAAR_JWT_SECRET="+secret)
+	cmd.Env = append(os.Environ(), "DOZAAR_URLS="+strings.Join(urls, ","), "DOZAAR_CONTROL_URL="+p.control(), "DOZAAR_JWT_SECRET="+secret)
 	return cmd
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-func tail(text string, lines int) string {
-	all := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	if len(all) > lines {
-		all = append([]string{fmt.Sprintf("… %d lines before", len(all)-lines)}, all[len(all)-lines:]...)
-	}
-	return strings.Join(all, "\n")
-}
-
-// safeBuffer is a buffer that one goroutine fills while another reads.
-type safeBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
+// control is where a suite can have a gateway killed and run again: POST /restart?gateway=N, answered when it is ready.
+func (p *product) control() string {
+	var one sync.Mutex
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		one.Lock()
+		defer one.Unlock()
+		n, err := strconv.Atoi(r.FormValue("gateway"))
+		if r.Method != http.MethodPost || r.URL.Path != "/restart" || err != nil || n < 0 || n >= len(p.gateways) {
+			http.Error(w, "POST /restart?gateway=N", http.StatusBadRequest)
+			return
+		}
+		p.gateways[n].kill()
+		p.gateways[n].begin()
+		if err := p.gateways[n].waitReady(startPatience); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	p.t.Cleanup(server.Close)
+	return server.URL
 }

@@ -57,13 +57,10 @@ func proxies() []proxy {
 func TestProxies(t *testing.T) {
 	for _, x := range proxies() {
 		t.Run(x.name, func(t *testing.T) {
-			binary := find(t, x.name)
+			binary := find(t, x.name, x.name, "its configuration in deploy/ is tried with it")
 			const perAddress = 4
-			gateways := []*product{}
-			for range 2 {
-				gateways = append(gateways, startAs(t, []string{"all"},
-					"DOZAAR_TRUSTED_PROXIES=127.0.0.1", "DOZAAR_CONNECT_TIMEOUT=2s", fmt.Sprint("DOZAAR_CONNECTIONS_PER_ADDRESS=", perAddress)))
-			}
+			gateways := startGateways(t, 2,
+				"DOZAAR_TRUSTED_PROXIES=127.0.0.1", "DOZAAR_CONNECT_TIMEOUT=2s", fmt.Sprint("DOZAAR_CONNECTIONS_PER_ADDRESS=", perAddress))
 			t.Run("as it is", func(t *testing.T) {
 				f := x.front(t, binary, gateways, func(config string) string { return config })
 				f.pollingSticks()
@@ -97,11 +94,11 @@ func TestProxies(t *testing.T) {
 type front struct {
 	t        *testing.T
 	address  string
-	gateways []*product
+	gateways []*process
 }
 
 // front starts the proxy with the configuration that is shipped, but for its addresses and an edit.
-func (x proxy) front(t *testing.T, binary string, gateways []*product, edit func(string) string) *front {
+func (x proxy) front(t *testing.T, binary string, gateways []*process, edit func(string) string) *front {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("../../../deploy", x.config))
 	if err != nil {
@@ -163,21 +160,6 @@ func (x proxy) front(t *testing.T, binary string, gateways []*product, edit func
 			t.Fatalf("%s does not listen:\n%s", x.name, out)
 		}
 	}
-}
-
-// find looks for a proxy. It is needed in CI, and the test is skipped elsewhere.
-func find(t *testing.T, name string) string {
-	t.Helper()
-	for _, path := range []string{name, "/usr/sbin/" + name, "/usr/local/sbin/" + name} {
-		if found, err := exec.LookPath(path); err == nil {
-			return found
-		}
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("%s is missing: in CI the configuration in deploy/ must be tried", name)
-	}
-	t.Skipf("%s is missing (Debian: apt-get install %s)", name, name)
-	return ""
 }
 
 func write(t *testing.T, dir, name, text string) string {

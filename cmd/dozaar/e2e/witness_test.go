@@ -11,12 +11,12 @@ import (
 // product's process weighed before.
 type witness struct {
 	*peer
-	p          *product
+	p          *process
 	goroutines int
 	heap       int
 }
 
-func (p *product) witness() *witness {
+func (p *process) witness() *witness {
 	p.t.Helper()
 	who := newPerson("witness")
 	w := &witness{peer: p.connect(who), p: p}
@@ -73,7 +73,7 @@ func (w *witness) unharmed(when string) {
 }
 
 // heap is what is live, in bytes.
-func (p *product) heap() int {
+func (p *process) heap() int {
 	p.t.Helper()
 	var last string
 	for range 2 { // what the first collection lets go of may only be freed by the second
@@ -88,14 +88,14 @@ func (p *product) heap() int {
 	return n
 }
 
-func (p *product) goroutines() int { return int(p.metric("go_goroutines")) }
+func (p *process) goroutines() int { return int(p.metric("go_goroutines")) }
 
-func (p *product) connections() int {
+func (p *process) connections() int {
 	return int(p.metric(`dozaar_socketio_connections{transport="websocket"}`) + p.metric(`dozaar_socketio_connections{transport="polling"}`))
 }
 
 // metric reads one from the admin port; one that is not there is 0.
-func (p *product) metric(name string) float64 {
+func (p *process) metric(name string) float64 {
 	p.t.Helper()
 	for line := range strings.SplitSeq(get(p.t, "http://"+p.admin+"/metrics"), "\n") {
 		if text, ok := strings.CutPrefix(line, name+" "); ok {

@@ -23,7 +23,7 @@ test('the complete client example', async () => {
     let out = '';
     child.stdout.on('data', (chunk) => { out += chunk; });
     await until(() => out.includes('✅ Connected to Dozaar'), 10_000, () => `no connect; printed ${out}`);
-    const seller = await connect(sam);
+    const seller = await connect(sam, { on: 1 });
     await must(seller, 'join:conversation', { conversationId: id });
     await until(() => out.includes('🟢 User online:') && out.includes(sam.id), 5_000, () => `no user:online; printed ${out}`);
     // `connect` is printed before the room is joined: a member that only watches sees when it is.

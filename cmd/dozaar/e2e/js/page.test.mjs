@@ -1,13 +1,16 @@
 // The page in a real browser, from another origin than the gateway's: the page comes from localhost,
-// its sockets and requests go to 127.0.0.1. DOZAAR_PICTURE names a file for the README's picture.
+// its sockets and requests go to 127.0.0.1. Its people and their conversations are always the same, so that there
+// may be messages of earlier runs: what is said here carries a mark of this run. DOZAAR_PICTURE names a file for the
+// README's picture.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { chromium, devices } from 'playwright-core';
-import { connect, must, url } from './world.mjs';
+import { connect, gateway, must, url } from './world.mjs';
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => existsSync(path));
-const page = `${url.replace('127.0.0.1', 'localhost')}/?gateway=${encodeURIComponent(url)}`;
+const page = (n) => `${url.replace('127.0.0.1', 'localhost')}/?gateway=${encodeURIComponent(gateway(n))}`;
+const run = process.env.DOZAAR_PICTURE ? '' : ` (${Date.now().toString(36)})`;
 let browser;
 
 before(async () => {
@@ -30,25 +33,26 @@ async function open(address, options = { viewport: { width: 900, height: 780 } }
   return window;
 }
 
-const message = (window, text) => window.getByTestId('message').filter({ hasText: text });
+/** The message of this run that begins so. */
+const message = (window, text) => window.getByTestId('message').filter({ hasText: text }).filter({ hasText: run });
 const composer = (window) => window.getByTestId('composer');
 async function say(window, text) {
-  await composer(window).fill(text);
+  await composer(window).fill(text + run);
   await window.getByTestId('send').click();
 }
 
 test('two windows talk, one reloads, one goes away and comes back', async () => {
-  const [buyer, seller] = await Promise.all([open(`${page}&as=buyer`), open(`${page}&as=seller`)]);
+  const [buyer, seller] = await Promise.all([open(`${page(0)}&as=buyer`), open(`${page(1)}&as=seller`)]);
   for (const window of [buyer, seller]) {
     await window.locator('[data-testid=status][data-state=online]').waitFor();
     await window.getByTestId('conversation').filter({ hasText: 'Walnut desk' }).click();
   }
 
-  await composer(buyer).pressSequentially('Is the desk still there?', { delay: 20 });
+  await composer(buyer).pressSequentially(`Is the desk still there?${run}`, { delay: 20 });
   await seller.getByTestId('typing').filter({ hasText: /./ }).waitFor();
   await buyer.getByTestId('send').click();
   await message(seller, 'Is the desk still there?').waitFor();
-  await buyer.locator('[data-testid=message][data-state=read]').first().waitFor();
+  await buyer.locator('[data-testid=message][data-state=read]').filter({ hasText: `Is the desk still there?${run}` }).waitFor();
   await seller.getByTestId('typing').waitFor({ state: 'hidden' });
 
   await say(seller, 'It is! <img src=x onerror="document.title=1">');
@@ -59,7 +63,8 @@ test('two windows talk, one reloads, one goes away and comes back', async () => 
   await buyer.reload(); // and finds everything where it was
   await buyer.getByTestId('conversation').filter({ hasText: 'Walnut desk' }).click();
   await message(buyer, 'It is!').waitFor();
-  assert.equal(await buyer.getByTestId('message').count(), 2);
+  const texts = async (window) => (await window.getByTestId('message').getByTestId('text').allTextContents()).filter((text) => text.endsWith(run));
+  assert.equal((await texts(buyer)).length, 2);
   await say(buyer, 'I was gone for a moment');
   await message(seller, 'I was gone for a moment').waitFor();
 
@@ -71,19 +76,21 @@ test('two windows talk, one reloads, one goes away and comes back', async () => 
   assert.equal(await message(seller, 'missed').count(), 0);
   await seller.getByTestId('offline-toggle').click();
   await message(seller, 'missed 3').waitFor();
-  const texts = (window) => window.getByTestId('message').getByTestId('text').allTextContents();
   assert.deepEqual(await texts(seller), await texts(buyer));
-  assert.deepEqual((await texts(seller)).slice(-3), ['missed 1', 'missed 2', 'missed 3']);
+  assert.deepEqual((await texts(seller)).slice(-3), [1, 2, 3].map((i) => `missed ${i}${run}`));
 
   // A conversation that is not open: unread until it is looked at.
   const bike = (window) => window.getByTestId('conversation').filter({ hasText: 'Road bike' });
+  await bike(seller).click(); // whatever an earlier run left there is read
+  await bike(seller).getByTestId('unread').waitFor({ state: 'hidden' });
+  await seller.getByTestId('conversation').filter({ hasText: 'Walnut desk' }).click();
   await bike(buyer).click();
   await say(buyer, 'And the bike?');
   await bike(seller).getByTestId('unread').filter({ hasText: '1' }).waitFor();
-  await seller.getByTestId('toast').filter({ hasText: 'And the bike?' }).waitFor();
+  await seller.getByTestId('toast').filter({ hasText: `And the bike?${run}` }).waitFor();
   await bike(seller).click();
   await bike(seller).getByTestId('unread').waitFor({ state: 'hidden' });
-  await buyer.locator('[data-testid=message][data-state=read]').filter({ hasText: 'And the bike?' }).waitFor();
+  await buyer.locator('[data-testid=message][data-state=read]').filter({ hasText: `And the bike?${run}` }).waitFor();
 
   for (const window of [buyer, seller]) assert.deepEqual(window.complaints, []);
   await Promise.all([buyer, seller].map((window) => window.context().close()));
@@ -93,24 +100,25 @@ test('older messages come on scrolling up', async () => {
   const { buyer, conversations } = await (await fetch(`${url}/dev/session`, { method: 'POST' })).json();
   const bea = { id: buyer.userId, username: buyer.username };
   const socket = await connect(bea, { auth: { token: buyer.token } });
-  const window = await open(`${page}&as=seller`);
+  const window = await open(`${page(1)}&as=seller`);
   const camera = window.getByTestId('conversation').filter({ hasText: 'film camera' });
   await camera.waitFor();
   const conversationId = await camera.getAttribute('data-conversation');
   assert.ok(conversations.includes(conversationId));
-  await must(socket, 'join:conversation', { conversationId });
-  for (let i = 1; i <= 90; i++) await must(socket, 'send:message', { conversationId, message: `line ${i}.` });
+  const { lastSeq } = await must(socket, 'join:conversation', { conversationId });
+  for (let i = 1; i <= 90; i++) await must(socket, 'send:message', { conversationId, message: `line ${i}.${run}` });
   socket.close();
   await camera.click();
   await message(window, 'line 90.').waitFor();
-  assert.equal(await message(window, 'line 1.').count(), 0);
+  assert.equal(await message(window, /line 1\./).count(), 0);
   for (let tries = 0; (await message(window, /line 1\./).count()) === 0 && tries < 40; tries++) {
     await window.getByTestId('message-list').hover();
     await window.mouse.wheel(0, -3_000);
     await window.waitForTimeout(100);
   }
   await message(window, /line 1\./).waitFor();
-  assert.deepEqual((await window.getByTestId('message').evaluateAll((all) => all.map((m) => Number(m.dataset.seq)))), Array.from({ length: 90 }, (_, i) => i + 1));
+  const seqs = await window.getByTestId('message').evaluateAll((all) => all.map((m) => Number(m.dataset.seq)));
+  assert.deepEqual(seqs.slice(-90), Array.from({ length: 90 }, (_, i) => lastSeq + i + 1));
   await window.context().close();
 });
 
@@ -120,9 +128,8 @@ test('both sides in one window, and on a phone', async () => {
   for (const pane of [buyer, seller]) await pane.getByTestId('conversation').filter({ hasText: 'Walnut desk' }).click();
   const lines = [[buyer, 'Could you do €450 if I pick it up today?'], [seller, 'Today works. €460 and I help you carry it.'], [buyer, 'Deal! On my way around six.']];
   for (const [pane, text] of lines) {
-    await composer(pane).fill(text);
-    await pane.getByTestId('send').click();
-    for (const other of [buyer, seller]) await other.getByTestId('message').filter({ hasText: text }).first().waitFor();
+    await say(pane, text);
+    for (const other of [buyer, seller]) await message(other, text).waitFor();
   }
   await composer(seller).pressSequentially('See you then');
   await buyer.getByTestId('typing').filter({ hasText: /./ }).waitFor();

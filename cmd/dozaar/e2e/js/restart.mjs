@@ -1,9 +1,9 @@
-// Sends without pause over several conversations while the product is killed and restarted around it,
+// Sends without pause over several conversations while parts of the product are killed and restarted around it,
 // then holds what was acknowledged and what was shown against the history. Speaks with restart_test.go
-// in lines: prints `sending` when it is worth killing, reads `restarted` or `finish`, prints a report.
+// in lines: prints `sending` when all goes well and it is worth killing, reads `done` or `finish`, prints a report.
 import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
-import { api, conversation, open, service, sleep, token, until, user } from './world.mjs';
+import { api, conversation, gateway, open, service, sleep, token, until, user } from './world.mjs';
 
 const conversations = 5, perRound = 100;
 const rooms = await Promise.all(Array.from({ length: conversations }, async () => {
@@ -12,16 +12,18 @@ const rooms = await Promise.all(Array.from({ length: conversations }, async () =
 }));
 let acked = 0, running = true;
 
-/** A device that comes back by itself and asks for what it missed. */
+/** A device that comes back by itself, each time to the next gateway, and asks for what it missed. */
 function device(room, who, name) {
   const shown = [];
+  let on = room.shown.size;
   room.shown.set(name, shown);
-  const socket = open({ transports: ['websocket'], auth: { token: token(who) }, reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 200 });
+  const socket = open({ on, transports: ['websocket'], auth: { token: token(who) }, reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 200 });
   const join = async () => {
     const ack = await socket.timeout(5_000).emitWithAck('join:conversation', { conversationId: room.id, afterSeq: shown.at(-1)?.seq ?? 0 }).catch(() => null);
     if (!ack?.ok && socket.connected) { await sleep(50); await join(); }
   };
   socket.on('connect', join);
+  socket.on('disconnect', () => { socket.io.uri = gateway(++on); });
   socket.on('new:message', (m) => shown.push(m));
   return socket;
 }
@@ -42,8 +44,11 @@ async function sender(room, socket) {
 const sockets = rooms.flatMap((room) => [device(room, room.bea, 'bea'), device(room, room.sam, 'sam'), device(room, room.sam, 'sam phone')]);
 const senders = rooms.map((room, i) => sender(room, sockets[3 * i]));
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-for (let floor = acked; ; floor = acked) {
-  await until(() => acked >= floor + perRound, 30_000, () => `only ${acked - floor} acknowledged`);
+const shownTo = () => rooms.flatMap((room) => [...room.shown.values()].map((shown) => shown.length));
+for (;;) {
+  const floor = acked, before = shownTo();
+  await until(() => acked >= floor + perRound, 60_000, () => `only ${acked - floor} acknowledged`);
+  await until(() => shownTo().every((n, i) => n >= before[i] + 10), 60_000, () => `shown ${shownTo()}, before ${before}`);
   console.log('sending');
   if ((await lines.next()).value === 'finish') break;
 }

@@ -1,12 +1,17 @@
 // What every suite needs: tokens, conversations, sockets that remember what they were sent.
-// DOZAAR_URL, DOZAAR_JWT_SECRET and DOZAAR_ADMIN_URL say where the product runs.
+// DOZAAR_URLS says where the gateways are, DOZAAR_JWT_SECRET signs.
 import assert from 'node:assert/strict';
 import { createHmac, randomUUID } from 'node:crypto';
 import { io } from 'socket.io-client';
 
-export const url = process.env.DOZAAR_URL;
+const urls = process.env.DOZAAR_URLS?.split(',');
 const secret = process.env.DOZAAR_JWT_SECRET;
-assert.ok(url && secret, 'DOZAAR_URL and DOZAAR_JWT_SECRET must be set: run the suite by `go test ./cmd/dozaar/e2e`');
+assert.ok(urls && secret, 'DOZAAR_URLS and DOZAAR_JWT_SECRET must be set: run the suite by `go test ./cmd/dozaar/e2e`');
+
+/** The n-th gateway's address; with one gateway it is always that one. */
+export const gateway = (n) => urls[n % urls.length];
+export const url = gateway(0);
+let turn = 0; // sockets and requests go to the gateways in turn, unless they say to which
 
 const base64 = (value) => Buffer.from(value).toString('base64url');
 
@@ -23,8 +28,8 @@ export const user = (username) => ({ id: randomUUID(), username });
 export const service = () => token(user('marketplace'), { scope: 'service' });
 
 /** One request to the HTTP API; answers {status, headers, body}. */
-export async function api(method, path, { as, body, headers = {} } = {}) {
-  const response = await fetch(url + path, {
+export async function api(method, path, { as, body, headers = {}, on = turn++ } = {}) {
+  const response = await fetch(gateway(on) + path, {
     method,
     headers: { ...(as && { authorization: `Bearer ${as}` }), ...(body && { 'content-type': 'application/json' }), ...headers },
     body: body && JSON.stringify(body),
@@ -53,9 +58,9 @@ export async function connect(who, { transports = ['websocket'], ...options } = 
   return socket;
 }
 
-/** The same, without waiting for anything. */
-export function open(options = {}) {
-  const socket = io(`${url}/chat`, { forceNew: true, reconnection: false, ...options });
+/** The same, without waiting for anything. `on` is the gateway. */
+export function open({ on = turn++, ...options } = {}) {
+  const socket = io(`${gateway(on)}/chat`, { forceNew: true, reconnection: false, ...options });
   socket.log = [];
   socket.onAny((event, data) => socket.log.push({ event, data, at: Date.now() }));
   return socket;
@@ -91,11 +96,11 @@ export async function until(probe, ms = 5_000, what = () => 'it did not happen')
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 export const events = (socket, event) => socket.log.filter((e) => e.event === event).map((e) => e.data);
 
-/** Two members of one conversation, both connected and joined. */
+/** Two members of one conversation, both connected, each to a gateway of their own, and joined. */
 export async function pair(options) {
   const bea = user('Bea'), sam = user('Sam');
   const id = await conversation(bea, sam);
-  const [buyer, seller] = await Promise.all([connect(bea, options), connect(sam, options)]);
+  const [buyer, seller] = await Promise.all([connect(bea, { on: 0, ...options }), connect(sam, { on: 1, ...options })]);
   await Promise.all([must(buyer, 'join:conversation', { conversationId: id }), must(seller, 'join:conversation', { conversationId: id })]);
   return { id, bea, sam, buyer, seller, close: () => { buyer.close(); seller.close(); } };
 }

@@ -17,7 +17,8 @@ import socketio
 # more, unless told otherwise. A burst of messages is more.
 engineio.payload.Payload.max_decode_packets = 1_000
 
-URL, SECRET = os.environ["DOZAAR_URL"], os.environ["DOZAAR_JWT_SECRET"]
+GATEWAYS, SECRET = os.environ["DOZAAR_URLS"].split(","), os.environ["DOZAAR_JWT_SECRET"]
+URL = GATEWAYS[0]
 
 
 def token(user, **claims):
@@ -48,12 +49,12 @@ def conversation(*users):
 class Client:
     """A connected client that keeps the events of each name in a queue."""
 
-    def __init__(self, who, transports, by_header=False):
+    def __init__(self, who, transports, by_header=False, gateway=URL):
         self.socket = socketio.Client(reconnection=False)
         self.events = {}
         self.socket.on("*", self.keep, namespace="/chat")
         credentials = {"headers": {"Authorization": "Bearer " + token(who)}} if by_header else {"auth": {"token": token(who)}}
-        self.socket.connect(URL, namespaces=["/chat"], transports=transports, wait_timeout=10, **credentials)
+        self.socket.connect(gateway, namespaces=["/chat"], transports=transports, wait_timeout=10, **credentials)
 
     def keep(self, event, data):
         self.queue(event).put(data)
@@ -75,7 +76,8 @@ class Contract(unittest.TestCase):
     def talk(self, transports, by_header=False):
         bea, sam = user("Bea"), user("Sam")
         conversation_id = conversation(bea, sam)
-        buyer, seller = Client(bea, transports, by_header), Client(sam, transports, by_header)
+        # Each at a gateway of their own, if there are several.
+        buyer, seller = Client(bea, transports, by_header, GATEWAYS[0]), Client(sam, transports, by_header, GATEWAYS[-1])
         self.addCleanup(buyer.socket.disconnect)
         self.addCleanup(seller.socket.disconnect)
         for client in (buyer, seller):
