@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -54,25 +55,47 @@ func (p person) connectPacket() string { return `40/chat,{"token":"` + p.token("
 // conversation makes one of these people.
 func (p *process) conversation(people ...person) string {
 	p.t.Helper()
+	return p.conversationAs("", people...)
+}
+
+// conversationAs makes one with that id, or with a new one if it is empty.
+func (p *process) conversationAs(id string, people ...person) string {
+	p.t.Helper()
 	var members []object
 	for _, m := range people {
 		members = append(members, object{"userId": m.ID, "username": m.Username})
 	}
-	body, err := json.Marshal(object{"members": members})
-	if err != nil {
-		p.t.Fatal(err)
+	body := object{"members": members}
+	if id != "" {
+		body["id"] = id
 	}
-	req, err := http.NewRequest(http.MethodPost, "http://"+p.listen+"/v1/conversations", strings.NewReader(string(body)))
+	var made struct{ ID string }
+	p.api(http.MethodPost, "/v1/conversations", body, http.StatusCreated, &made)
+	return made.ID
+}
+
+// api asks the HTTP API as the marketplace's backend, and insists on a status.
+func (p *process) api(method, path string, body object, status int, answer any) {
+	p.t.Helper()
+	var text []byte
+	if body != nil {
+		var err error
+		if text, err = json.Marshal(body); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	req, err := http.NewRequest(method, "http://"+p.listen+path, bytes.NewReader(text))
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+newPerson("marketplace").token("service"))
-	status, answer := send(p.t, req)
-	var made struct{ ID string }
-	if err := json.Unmarshal([]byte(answer), &made); status != http.StatusCreated || err != nil {
-		p.t.Fatalf("make a conversation: %d %s", status, answer)
+	got, said := send(p.t, req)
+	if got != status {
+		p.t.Fatalf("%s %s: %d %s", method, path, got, said)
 	}
-	return made.ID
+	if err := json.Unmarshal([]byte(said), answer); err != nil {
+		p.t.Fatalf("%s %s: %s: %v", method, path, said, err)
+	}
 }
 
 // send makes a request on a connection of its own.
