@@ -10,6 +10,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 TOOLS   := $(CURDIR)/.tools
 PAGE    := pkg/web/dist/index.html
 E2E     := cmd/dozaar/e2e
+PYTHON  := $(TOOLS)/venv/bin/python
+REDIS   ?= single
 
 .PHONY: help
 help: ## what there is to make
@@ -24,10 +26,31 @@ build: need-go $(PAGE) ## bin/dozaar, with the page in it
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/dozaar ./cmd/dozaar
 
 .PHONY: test
-test: build $(E2E)/js/node_modules $(TOOLS)/venv/ready need-chromium ## every test: unit (with -race), model, end to end, page
+test: test-embedded ## every test: unit (with -race), model, page, end to end; then end to end on real engines, each mode of Redis through a failover
+	deploy/engines/with.sh $(MAKE) --no-print-directory on-engines SHORT=-short
+	ENGINES_REDIS=sentinel deploy/engines/with.sh $(MAKE) --no-print-directory on-engines RUN='RedisFailover|Python'
+	ENGINES_REDIS=cluster deploy/engines/with.sh $(MAKE) --no-print-directory on-engines RUN='RedisFailover|Python'
+
+.PHONY: test-embedded
+test-embedded: build clients ## every test that needs no real engines
 	go test -race -timeout 10m $$(go list ./... | grep -v /$(E2E))
 	cd pkg/web && npm run --silent check && npm test --silent
-	DOZAAR_PYTHON=$(TOOLS)/venv/bin/python go test -count=1 -timeout 8m -v ./$(E2E)
+	env -u DOZAAR_KAFKA_BROKERS -u DOZAAR_SCHEMA_REGISTRY_URL -u DOZAAR_CASSANDRA_HOSTS -u DOZAAR_REDIS_ADDRS \
+	  DOZAAR_PYTHON=$(PYTHON) go test -count=1 -timeout 10m -v ./$(E2E)
+
+.PHONY: test-engines
+test-engines: build clients ## the store's tests and everything end to end on real engines of their own; REDIS=sentinel or cluster, ENGINES=cluster
+	ENGINES_REDIS=$(REDIS) deploy/engines/with.sh $(MAKE) --no-print-directory on-engines
+
+# on-engines runs what is tested on the engines of the environment, which it kills. Few partitions are faster to make.
+.PHONY: on-engines
+on-engines:
+	@test -n "$$DOZAAR_ENGINES_DIR" || { echo "run make test-engines"; exit 1; }
+	$(if $(RUN),,DOZAAR_TEST_CASSANDRA=$$DOZAAR_CASSANDRA_HOSTS go test -count=1 -timeout 10m ./pkg/store/cassandra)
+	DOZAAR_KAFKA_PARTITIONS=12 DOZAAR_PYTHON=$(PYTHON) go test -count=1 -timeout 20m -v $(SHORT) -run '$(RUN)' ./$(E2E)
+
+.PHONY: clients
+clients: $(E2E)/js/node_modules $(TOOLS)/venv/ready need-chromium
 
 .PHONY: test-fast
 test-fast: need-go ## the Go tests without -race and without a browser

@@ -1,11 +1,14 @@
 package e2e
 
 import (
+	"net"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // engineVariables say where real engines are. With the first four the roles run on them, each on its own.
@@ -58,4 +61,54 @@ func prepared(t testing.TB) {
 	if said, err := prepare(); err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}
+}
+
+// engineSet is the engines that a test may take away: those of engines.sh in DOZAAR_ENGINES_DIR.
+type engineSet struct{ t *testing.T }
+
+// ownEngines are engines that nobody else uses. Without them the test is skipped.
+func ownEngines(t *testing.T) engineSet {
+	t.Helper()
+	if !realEngines(t) || os.Getenv("DOZAAR_ENGINES_DIR") == "" {
+		t.Skip("only on engines that may be killed: run `make test-engines`")
+	}
+	return engineSet{t}
+}
+
+// sh is engines.sh with an action and perhaps a node; see there.
+func (s engineSet) sh(arg ...string) string {
+	s.t.Helper()
+	out, err := exec.Command("../../../deploy/engines/engines.sh", arg...).CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("engines.sh %s: %v\n%s", strings.Join(arg, " "), err, out)
+	}
+	return string(out)
+}
+
+// restored has every node run again at the end of the test, whatever became of it.
+func (s engineSet) restored() engineSet {
+	s.t.Helper()
+	s.t.Cleanup(func() { s.sh("up") })
+	return s
+}
+
+// redisMasters are the nodes that say that they take writes.
+func (s engineSet) redisMasters() (masters []string) {
+	s.t.Helper()
+	out, _ := exec.Command("../../../deploy/engines/engines.sh", "status").Output() // fails where a node is down
+	for _, found := range regexp.MustCompile(`(?m)^(redis-\d+): running, pid \d+, (\S+)$`).FindAllStringSubmatch(string(out), -1) {
+		conn, err := net.DialTimeout("tcp", found[2], patience)
+		if err != nil {
+			continue
+		}
+		_ = conn.SetDeadline(time.Now().Add(patience))
+		reply := make([]byte, 64)
+		_, _ = conn.Write([]byte("ROLE\r\n"))
+		n, _ := conn.Read(reply)
+		_ = conn.Close()
+		if strings.Contains(string(reply[:n]), "master") {
+			masters = append(masters, found[1])
+		}
+	}
+	return masters
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -25,11 +24,13 @@ func TestPoison(t *testing.T) {
 	k := newLogReader(t, address)
 	bea, sam := newPerson("Bea"), newPerson("Sam")
 	home := p.talk(bea, sam, "")
+	home.say("the first")
 
 	// What is tampered with is a record that was good, so that only the tampering can be why it is refused.
 	good := k.next("chat.messages", func(r *kgo.Record) bool { return string(r.Key) == home.id })
 	away := (good.Partition + 1) % k.partitions("chat.messages")
 	neighbour := p.talk(bea, sam, k.keyIn("chat.messages", away))
+	neighbour.say("the first")
 	unknownSchema := append([]byte{0, 0x7f, 0xff, 0xff, 0xff}, good.Value[5:]...)
 	poison := []struct {
 		topic  string
@@ -164,55 +165,4 @@ func (k *logReader) keyIn(topic string, partition int32) string {
 			return id
 		}
 	}
-}
-
-// talk is two people in a conversation, each at a gateway of their own.
-type talk struct {
-	id            string
-	buyer, seller *peer
-	said          int
-}
-
-// talk makes a conversation, with that id if it is not empty, and has one message said in it.
-func (p *product) talk(bea, sam person, id string) *talk {
-	p.t.Helper()
-	first, last := p.gateways[0], p.gateways[len(p.gateways)-1]
-	c := &talk{id: first.conversationAs(id, bea, sam), buyer: first.connect(bea), seller: last.connect(sam)}
-	p.t.Cleanup(c.buyer.close)
-	p.t.Cleanup(c.seller.close)
-	for _, one := range []*peer{c.buyer, c.seller} {
-		if answer := one.ask("join:conversation", `{"conversationId":"`+c.id+`","afterSeq":0}`); !answer.OK {
-			p.t.Fatalf("%+v", answer)
-		}
-	}
-	c.say("the first")
-	return c
-}
-
-// say has the buyer send, and waits until the seller sees it under the next number.
-func (c *talk) say(text string) {
-	c.buyer.t.Helper()
-	if answer := c.buyer.ask("send:message", fmt.Sprintf(`{"conversationId":%q,"message":%q}`, c.id, text)); !answer.OK {
-		c.buyer.t.Fatalf("%+v", answer)
-	}
-	c.said++
-	got := c.seller.until(`42/chat,["new:message",`)
-	if !strings.Contains(got, fmt.Sprintf(`"seq":%d,`, c.said)) || !strings.Contains(got, fmt.Sprintf(`"message":%q`, text)) {
-		c.buyer.t.Fatalf("message %d is %s, want %q", c.said, got, text)
-	}
-}
-
-// message is one of the history.
-type message struct {
-	ID      string
-	Seq     int
-	Message string
-}
-
-// history is the first hundred messages of a conversation.
-func (p *product) history(conversation string) []message {
-	p.t.Helper()
-	var page struct{ Messages []message }
-	p.gateways[0].api(http.MethodGet, "/v1/conversations/"+conversation+"/messages?afterSeq=0&limit=100", nil, http.StatusOK, &page)
-	return page.Messages
 }

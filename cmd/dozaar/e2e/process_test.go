@@ -104,13 +104,16 @@ func (p *process) waitReady(within time.Duration) error {
 	return nil
 }
 
-func (p *process) ready() bool {
-	response, err := (&http.Client{Timeout: patience}).Get("http://" + p.admin + "/readyz")
+func (p *process) ready() bool { return p.probe("/readyz") == http.StatusOK }
+
+// probe is the status with which the admin port answers; 0 if it does not.
+func (p *process) probe(path string) int {
+	response, err := (&http.Client{Timeout: patience}).Get("http://" + p.admin + path)
 	if err != nil {
-		return false
+		return 0
 	}
 	defer response.Body.Close()
-	return response.StatusCode == http.StatusOK
+	return response.StatusCode
 }
 
 // kill ends the process as a power cut would.

@@ -30,12 +30,14 @@ type product struct {
 // the environment of each.
 func start(t *testing.T, extra ...string) *product {
 	t.Helper()
-	p := &product{t: t}
+	var p *product
 	if realEngines(t) {
-		p.on(2, 2, 1, []string{"--dev"}, extra)
+		prepared(t)
+		p = roles(t, 2, 2, []string{"--dev"}, extra)
 	} else {
-		p.all(1, []string{"--dev"}, extra)
+		p = all(t, 1, []string{"--dev"}, extra)
 	}
+	p.run()
 	return p
 }
 
@@ -43,38 +45,42 @@ func start(t *testing.T, extra ...string) *product {
 // a product of its own.
 func startGateways(t *testing.T, n int, extra ...string) []*process {
 	t.Helper()
-	p := &product{t: t}
+	var p *product
 	if realEngines(t) {
-		p.on(n, 1, 1, nil, extra)
+		prepared(t)
+		p = roles(t, n, 1, nil, extra)
 	} else {
-		p.all(n, nil, extra)
+		p = all(t, n, nil, extra)
 	}
+	p.run()
 	return p.gateways
 }
 
-// all runs whole products in one process each. Its roles are the same process.
-func (p *product) all(n int, flags, extra []string) {
-	p.t.Helper()
+// all is whole products in one process each. Its roles are the same process.
+func all(t *testing.T, n int, flags, extra []string) *product {
+	t.Helper()
+	var all []*process
 	for range n {
-		p.gateways = append(p.gateways, newProcess(p.t, append([]string{"all"}, flags...), extra...))
+		all = append(all, newProcess(t, append([]string{"all"}, flags...), extra...))
 	}
-	p.delivers, p.presences = p.gateways, p.gateways
-	p.run()
+	return &product{t: t, gateways: all, delivers: all, presences: all}
 }
 
-// on runs each role on its own, on the engines of the environment.
-func (p *product) on(gateways, delivers, presences int, flags, extra []string) {
-	p.t.Helper()
-	prepared(p.t)
+// roles is each role on its own, on the engines of the environment.
+func roles(t *testing.T, gateways, delivers int, flags, extra []string) *product {
+	t.Helper()
 	role := func(n int, args ...string) (all []*process) {
 		for range n {
-			all = append(all, newProcess(p.t, args, append(engineSettings(), extra...)...))
+			all = append(all, newProcess(t, args, append(engineSettings(), extra...)...))
 		}
 		return all
 	}
-	p.gateways = role(gateways, append([]string{"gateway"}, flags...)...)
-	p.delivers, p.presences = role(delivers, "deliver"), role(presences, "presence")
-	p.run()
+	return &product{
+		t:         t,
+		gateways:  role(gateways, append([]string{"gateway"}, flags...)...),
+		delivers:  role(delivers, "deliver"),
+		presences: role(1, "presence"),
+	}
 }
 
 // processes are those it consists of, each once.
@@ -90,10 +96,20 @@ func (p *product) processes() (all []*process) {
 // run starts all processes together, in no order, and has them stopped at the end of the test.
 func (p *product) run() {
 	p.t.Helper()
+	p.begin()
+	p.waitReady()
+}
+
+func (p *product) begin() {
+	p.t.Helper()
 	for _, one := range p.processes() {
 		one.begin()
 	}
 	p.t.Cleanup(p.stop)
+}
+
+func (p *product) waitReady() {
+	p.t.Helper()
 	for _, one := range p.processes() {
 		if err := one.waitReady(startPatience); err != nil {
 			p.t.Fatal(err)
