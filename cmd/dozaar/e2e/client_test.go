@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -131,10 +132,18 @@ func get(t testing.TB, url string) string {
 
 // peer is a client over websocket that speaks in packets.
 type peer struct {
-	t    testing.TB
-	conn *websocket.Conn
-	acks int
-	log  []string // the events it got
+	t       testing.TB
+	conn    *websocket.Conn
+	writing sync.Mutex
+	acks    int
+	log     []string    // the events it got
+	ahead   chan packet // read already, if it reads ahead
+}
+
+// packet is one that was read, or why none was.
+type packet struct {
+	text string
+	err  error
 }
 
 const websocketQuery = "/socket.io/?EIO=4&transport=websocket"
@@ -171,7 +180,23 @@ func (p *process) connect(who person) *peer {
 
 func (c *peer) close() { _ = c.conn.Close() }
 
+// readAhead has it read whether anybody waits or not, so that it stays connected through a long silence.
+func (c *peer) readAhead() {
+	c.ahead = make(chan packet, 100_000)
+	go func() {
+		for {
+			text, err := c.read(time.Time{})
+			c.ahead <- packet{text, err}
+			if err != nil {
+				return
+			}
+		}
+	}()
+}
+
 func (c *peer) send(packets ...string) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	for _, packet := range packets {
 		// A failed write shows as a failed read.
 		_ = c.conn.WriteMessage(websocket.TextMessage, []byte(packet))
@@ -180,21 +205,33 @@ func (c *peer) send(packets ...string) {
 
 // next returns the next packet that is no ping.
 func (c *peer) next() (string, error) {
+	var got packet
+	if c.ahead == nil {
+		got.text, got.err = c.read(time.Now().Add(patience))
+	} else {
+		select {
+		case got = <-c.ahead:
+		case <-time.After(patience):
+			got.err = fmt.Errorf("nothing came within %v", patience)
+		}
+	}
+	if strings.HasPrefix(got.text, "42") {
+		c.log = append(c.log, got.text)
+	}
+	return got.text, got.err
+}
+
+func (c *peer) read(deadline time.Time) (string, error) {
 	for {
-		_ = c.conn.SetReadDeadline(time.Now().Add(patience))
+		_ = c.conn.SetReadDeadline(deadline)
 		_, data, err := c.conn.ReadMessage()
 		if err != nil {
 			return "", err
 		}
-		packet := string(data)
-		if packet == "2" {
-			c.send("3")
-			continue
+		if string(data) != "2" {
+			return string(data), nil
 		}
-		if strings.HasPrefix(packet, "42") {
-			c.log = append(c.log, packet)
-		}
-		return packet, nil
+		c.send("3")
 	}
 }
 

@@ -32,6 +32,7 @@ func (p *product) talk(bea, sam person, id string) *talk {
 	p.t.Cleanup(c.buyer.close)
 	p.t.Cleanup(c.seller.close)
 	for _, one := range []*peer{c.buyer, c.seller} {
+		one.readAhead()
 		if answer := one.ask("join:conversation", `{"conversationId":"`+c.id+`","afterSeq":0}`); !answer.OK {
 			p.t.Fatalf("%+v", answer)
 		}
