@@ -8,8 +8,9 @@ import (
 // TestJavaScriptClient holds the product to the contract with the official client: websocket,
 // polling, and the upgrade between them; refusals; the complete client example; the HTTP API.
 func TestJavaScriptClient(t *testing.T) {
+	p := start(t)
 	for _, file := range []string{"contract", "refusals", "example", "http"} {
-		t.Run(file, func(t *testing.T) { start(t).javaScript(file) })
+		t.Run(file, func(t *testing.T) { p.in(t).javaScript(file) })
 	}
 }
 

@@ -125,6 +125,13 @@ func (p *product) stop() {
 	stopping.Wait()
 }
 
+// in is the same product, as a subtest of the one that started it uses it.
+func (p *product) in(t *testing.T) *product {
+	local := *p
+	local.t = t
+	return &local
+}
+
 // suite runs a client program against the product.
 func (p *product) suite(name string, arg ...string) {
 	p.t.Helper()
