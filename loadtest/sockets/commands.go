@@ -1,10 +1,10 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/dozaar/dozaar/loadtest/bench"
 )
 
 // command is a line that a child process reads: what to do, and whatever that needs.
@@ -21,22 +21,13 @@ type command struct {
 
 // answer reads commands until in ends and writes what do makes of each, one line of JSON for one line.
 func answer(in io.Reader, out io.Writer, do func(command) (any, error)) error {
-	lines := bufio.NewScanner(in)
-	encoder := json.NewEncoder(out)
-	for lines.Scan() {
-		var c command
-		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-			return fmt.Errorf("command %q: %w", lines.Text(), err)
-		}
+	return bench.Answer(in, out, func(c command) (any, error) {
 		result, err := do(c)
 		if err != nil {
-			return fmt.Errorf("%s: %w", c.Do, err)
+			return nil, fmt.Errorf("%s: %w", c.Do, err)
 		}
-		if err := encoder.Encode(result); err != nil {
-			return err
-		}
-	}
-	return lines.Err()
+		return result, nil
+	})
 }
 
 // stat is what every server tells of itself.

@@ -66,7 +66,7 @@ func (l *load) start(c *conn) {
 	}
 	c.acked = func() {
 		if c.left.Add(-1) >= 0 {
-			c.queue(c.question)
+			c.Queue(c.question)
 		}
 		if l.acks.Add(-1) == 0 {
 			l.tell()
@@ -99,9 +99,9 @@ func (l *load) ask(conns []*conn, window, count int, question string) error {
 	}
 	for _, c := range conns {
 		for range min(window, share) {
-			c.queue(question)
+			c.Queue(question)
 		}
-		if err := c.send(); err != nil {
+		if err := c.Send(); err != nil {
 			return err
 		}
 	}
@@ -148,9 +148,9 @@ func (l *load) room(c command) (said, error) {
 			due, wait = int(elapsed/every)+1, every-elapsed%every
 		}
 		for ; sent < min(c.Count, due); sent++ {
-			speaker.queue(`42["say","` + text + `"]`)
+			speaker.Queue(`42["say","` + text + `"]`)
 		}
-		if err := speaker.send(); err != nil {
+		if err := speaker.Send(); err != nil {
 			return said{}, err
 		}
 		select {
@@ -164,7 +164,7 @@ func (l *load) room(c command) (said, error) {
 func (l *load) leave() {
 	l.leaving.Store(true)
 	for _, c := range l.conns {
-		_ = c.net.Close()
+		_ = c.Close()
 	}
 	l.readers.Wait()
 	l.conns = nil

@@ -1,55 +1,18 @@
 package main
 
 import (
-	"cmp"
-	"fmt"
 	"os"
-	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
+
+	"github.com/dozaar/dozaar/loadtest/bench"
 )
 
 // machine tells what was measured and on what.
 func machine(versions map[string]string) string {
-	parts := []string{
-		fmt.Sprintf("%d cores (%s)", runtime.NumCPU(), cmp.Or(field("/proc/cpuinfo", "model name"), runtime.GOARCH)),
-		cmp.Or(field("/proc/meminfo", "MemTotal"), "unknown") + " memory",
-		"Linux " + firstLine("/proc/sys/kernel/osrelease"),
-		runtime.Version(),
-	}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, dep := range info.Deps {
-			if dep.Path == "github.com/gorilla/websocket" || dep.Path == "github.com/zishang520/socket.io/servers/socket/v3" {
-				parts = append(parts, dep.Path+" "+dep.Version)
-			}
-		}
-	}
-	parts = append(parts, "Node "+versions["node"], "socket.io "+versions["socket.io"], "ws "+versions["ws"])
+	parts := append(bench.Machine("github.com/gorilla/websocket", "github.com/zishang520/socket.io/servers/socket/v3"),
+		"Node "+versions["node"], "socket.io "+versions["socket.io"], "ws "+versions["ws"])
 	return "Measured on: " + strings.Join(parts, "; ") + ".\n"
-}
-
-func firstLine(path string) string {
-	text, err := os.ReadFile(path) //nolint:gosec // a file of /proc
-	if err != nil {
-		return "unknown"
-	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	return line
-}
-
-// field is the value of a "name: value" line.
-func field(path, name string) string {
-	text, err := os.ReadFile(path) //nolint:gosec // a file of /proc
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(text)) {
-		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == name {
-			return strings.Join(strings.Fields(value), " ")
-		}
-	}
-	return ""
 }
 
 // kernelBytes is what the kernel has in the caches that a connection takes from: all of the machine's.

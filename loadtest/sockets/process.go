@@ -1,86 +1,39 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/dozaar/dozaar/loadtest/bench"
 )
 
-// answerWithin is how long a child process may take over one command.
-const answerWithin = 5 * time.Minute
-
 // process is a child that answers commands. It ends when its input does.
-type process struct {
-	name string
-	cmd  *exec.Cmd
-	in   io.WriteCloser
-	out  *bufio.Reader
-}
+type process struct{ child *bench.Child }
 
 func start(ctx context.Context, name, program string, args ...string) (*process, error) {
-	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // this program itself, or node
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", name, err)
-	}
-	return &process{name: name, cmd: cmd, in: in, out: bufio.NewReader(out)}, nil
+	child, err := bench.StartChild(ctx, name, program, args...)
+	return &process{child}, err
 }
 
 // ask sends a command and reads its answer into result.
 func (p *process) ask(c command, result any) error {
-	line, err := json.Marshal(c)
-	if err != nil {
-		return err
-	}
-	if _, err := p.in.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("%s: %s: %w", p.name, c.Do, err)
-	}
-	if err := p.read(result); err != nil {
-		return fmt.Errorf("%s: %s: %w", p.name, c.Do, err)
+	if err := p.child.Ask(c, result); err != nil {
+		return fmt.Errorf("%s: %w", c.Do, err)
 	}
 	return nil
 }
 
-func (p *process) read(result any) error {
-	late := time.AfterFunc(answerWithin, func() { _ = p.cmd.Process.Kill() })
-	defer late.Stop()
-	line, err := p.out.ReadBytes('\n')
-	if err != nil {
-		return fmt.Errorf("no answer: %w", err)
-	}
-	return json.Unmarshal(line, result)
-}
+func (p *process) read(result any) error { return p.child.Read(result) }
 
-// stop ends the process and waits for it.
-func (p *process) stop() error {
-	_ = p.in.Close()
-	late := time.AfterFunc(30*time.Second, func() { _ = p.cmd.Process.Kill() })
-	defer late.Stop()
-	if err := p.cmd.Wait(); err != nil {
-		return fmt.Errorf("%s: %w", p.name, err)
-	}
-	return nil
-}
+func (p *process) stop() error { return p.child.Stop() }
 
 // rss is the process's resident memory in bytes, counted page by page.
 func (p *process) rss() (float64, error) {
-	return residentBytes(fmt.Sprintf("/proc/%d/smaps_rollup", p.cmd.Process.Pid))
+	return residentBytes(fmt.Sprintf("/proc/%d/smaps_rollup", p.child.PID()))
 }
 
 func residentBytes(path string) (float64, error) {

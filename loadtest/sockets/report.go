@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/dozaar/dozaar/loadtest/bench"
 )
 
 // metric is one line of the report.
@@ -58,15 +60,6 @@ func (r results) add(m *metric, server string, value float64) {
 	r[m][server] = append(r[m][server], value)
 }
 
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	if n%2 == 1 {
-		return sorted[n/2]
-	}
-	return (sorted[n/2-1] + sorted[n/2]) / 2
-}
-
 // ratio compares two servers round by round, and takes the middle one of what came out: a round in
 // which the machine had other things to do weighs on both sides.
 func (r results) ratio(m *metric, server, to string) (float64, bool) {
@@ -80,7 +73,7 @@ func (r results) ratio(m *metric, server, to string) (float64, bool) {
 	if len(ratios) == 0 {
 		return 0, false
 	}
-	return median(ratios), true
+	return bench.Median(ratios), true
 }
 
 func (m *metric) verdict(ratio float64) string {
@@ -108,7 +101,7 @@ func table(p plan, r results) string {
 	for _, m := range allMetrics {
 		b.WriteString("| " + m.title(p))
 		for _, s := range p.servers {
-			b.WriteString(" | " + fmt.Sprintf(m.format, median(r[m][s])))
+			b.WriteString(" | " + fmt.Sprintf(m.format, bench.Median(r[m][s])))
 		}
 		ratio, ok := r.ratio(m, "layer", "node")
 		if ok && m.target != 0 {

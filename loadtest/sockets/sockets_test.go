@@ -7,29 +7,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-)
 
-func TestFrames(t *testing.T) {
-	for _, size := range []int{0, 1, 125, 126, 127, 3000} {
-		text := strings.Repeat("x", size)
-		masked := appendFrame(nil, text)
-		header := len(masked) - size - 4 // the mask, which servers leave out
-		frame := append(append([]byte{}, masked[:header]...), text...)
-		frame[1] &= 0x7f
-		for cut := range frame {
-			if _, n, err := nextFrame(frame[:cut]); n != 0 || err != nil {
-				t.Fatalf("%d of %d bytes: %d, %v", cut, len(frame), n, err)
-			}
-		}
-		payload, n, err := nextFrame(append(frame, "more"...))
-		if string(payload) != text || n != len(frame) || err != nil {
-			t.Errorf("%d bytes: %q, %d, %v", size, payload, n, err)
-		}
-	}
-	if _, _, err := nextFrame([]byte{0x82, 0}); err == nil {
-		t.Error("a binary frame was taken")
-	}
-}
+	"github.com/dozaar/dozaar/loadtest/bench"
+)
 
 func TestRatioIsOfRounds(t *testing.T) {
 	r := make(results)
@@ -59,11 +39,11 @@ func TestTitles(t *testing.T) {
 }
 
 func TestPageKeepsItsWords(t *testing.T) {
-	got, err := between("before\n"+pageBegin+"old\n"+pageEnd+"after\n", "new\n")
-	if want := "before\n" + pageBegin + "\nnew\n\n" + pageEnd + "after\n"; err != nil || got != want {
+	got, err := bench.Between("before\n"+bench.PageBegin+"old\n"+bench.PageEnd+"after\n", "new\n")
+	if want := "before\n" + bench.PageBegin + "\nnew\n\n" + bench.PageEnd + "after\n"; err != nil || got != want {
 		t.Errorf("%q, %v", got, err)
 	}
-	if _, err := between("no marks", "new"); err == nil {
+	if _, err := bench.Between("no marks", "new"); err == nil {
 		t.Error("a page without marks was written")
 	}
 }

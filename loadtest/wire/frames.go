@@ -1,4 +1,4 @@
-package main
+package wire
 
 import (
 	"encoding/binary"
@@ -7,9 +7,9 @@ import (
 
 var errFrame = errors.New("a frame that no server here should send")
 
-// appendFrame appends a text frame as a client sends it. Its mask is zero, which is legal, costs the
+// AppendFrame appends a text frame as a client sends it. Its mask is zero, which is legal, costs the
 // server what any other mask does, and the client nothing.
-func appendFrame(dst []byte, payload string) []byte {
+func AppendFrame(dst []byte, payload string) []byte {
 	dst = append(dst, 0x81)
 	if len(payload) < 126 {
 		dst = append(dst, 0x80|byte(len(payload)))
@@ -21,8 +21,8 @@ func appendFrame(dst []byte, payload string) []byte {
 	return append(dst, payload...)
 }
 
-// nextFrame takes the first frame of what a server sent. size is 0 where it is not all there yet.
-func nextFrame(buf []byte) (payload []byte, size int, err error) {
+// NextFrame takes the first frame of what a server sent. size is 0 where it is not all there yet.
+func NextFrame(buf []byte) (payload []byte, size int, err error) {
 	if len(buf) < 2 {
 		return nil, 0, nil
 	}

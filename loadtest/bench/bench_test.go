@@ -1,0 +1,69 @@
+package bench
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestParseStat(t *testing.T) {
+	line := "4711 (odd (name) 1 2) S 1 4711 4711 0 -1 4194560 1000 0 0 0 123 45 6 7 20 0 9 0 1000 0 0"
+	if got, err := parseStat(line); err != nil || got != 1.68 {
+		t.Errorf("%v, %v; want 1.68", got, err)
+	}
+	for _, wrong := range []string{"", "4711", "1 (x) S 1 2 3", strings.Replace(line, "123", "x", 1)} {
+		if got, err := parseStat(wrong); err == nil {
+			t.Errorf("%q was read as %v", wrong, got)
+		}
+	}
+}
+
+func TestCPUSecondsCountsThisProcess(t *testing.T) {
+	before, err := CPUSeconds(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		for i := range 1_000_000 {
+			_ = bytes.Repeat([]byte{byte(i)}, 1)
+		}
+		if now, err := CPUSeconds(os.Getpid()); err != nil || now > before+0.05 {
+			if err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	t.Error("no CPU time was counted while this test used some")
+}
+
+func TestMedian(t *testing.T) {
+	if got := Median([]float64{9, 1, 5}); got != 5 {
+		t.Error(got)
+	}
+	if got := Median([]float64{1, 4, 2, 100}); got != 3 {
+		t.Error(got)
+	}
+}
+
+func TestAnswer(t *testing.T) {
+	type command struct{ N int }
+	double := func(c command) (any, error) {
+		if c.N == 0 {
+			return nil, errors.New("zero")
+		}
+		return 2 * c.N, nil
+	}
+	var out bytes.Buffer
+	if err := Answer(strings.NewReader("{\"N\":2}\n{\"N\":3}\n"), &out, double); err != nil || out.String() != "4\n6\n" {
+		t.Errorf("%q, %v", out.String(), err)
+	}
+	for _, in := range []string{"{\"N\":0}\n", "nonsense\n"} {
+		if err := Answer(strings.NewReader(in), &out, double); err == nil {
+			t.Errorf("%q was answered", in)
+		}
+	}
+}
