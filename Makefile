@@ -74,6 +74,10 @@ test-store: need-go ## the Cassandra store's tests, against the Cassandra of `ma
 bench-sockets: need-go need-node ## pkg/socketio beside the bare library, Node's socket.io and a bare websocket; writes docs/benchmarks/sockets.md
 	go run ./loadtest/sockets
 
+.PHONY: bench-pipeline
+bench-pipeline: need-go ## what a message costs each process and engine, beside the raw clients; starts its own engines (as `make engines`); writes docs/benchmarks/pipeline.md
+	go run ./loadtest/pipeline
+
 .PHONY: conformance
 conformance: need-go ## the published Engine.IO and Socket.IO suites: SUITES=folder with checkouts of both, `npm ci` done in their test-suite folders
 	@test -n "$(SUITES)" || { echo "SUITES must name a folder with checkouts of socketio/engine.io-protocol and socketio/socket.io-protocol"; exit 1; }

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/gocql/gocql"
+	"golang.org/x/sync/errgroup"
+)
+
+// cassandraFloor inserts the rows that the store writes, and reads what the pipeline reads, through the driver
+// alone, with the settings that the store uses.
+type cassandraFloor struct {
+	session *gocql.Session
+	talks   []floorTalk  // written to
+	known   []gocql.UUID // read: conversations that are there
+	n       atomic.Int64
+	text    string
+}
+
+// floorTalk is a conversation of three, as the client's are.
+type floorTalk struct {
+	id      gocql.UUID
+	members [1 + recipients]gocql.UUID
+}
+
+// floorTalks is how many conversations the floors write to, as many as the client has.
+const floorTalks = 500
+
+func (f *cassandraFloor) open(_ context.Context, c floorCommand) (any, error) {
+	cluster := gocql.NewCluster(c.Addresses...)
+	_, port, err := net.SplitHostPort(c.Addresses[0])
+	if err != nil {
+		return nil, err
+	}
+	if cluster.Port, err = strconv.Atoi(port); err != nil {
+		return nil, err
+	}
+	cluster.Keyspace, cluster.ProtoVersion = c.Keyspace, 4
+	cluster.Consistency = gocql.LocalQuorum
+	cluster.Timeout, cluster.WriteTimeout, cluster.ConnectTimeout = 6*time.Second, 6*time.Second, 5*time.Second
+	cluster.DefaultTimestamp = false
+	cluster.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(gocql.RoundRobinHostPolicy())
+	if f.session, err = cluster.CreateSession(); err != nil {
+		return nil, err
+	}
+	f.talks = make([]floorTalk, floorTalks)
+	for i := range f.talks {
+		f.talks[i].id = gocql.MustRandomUUID()
+		for m := range f.talks[i].members {
+			f.talks[i].members[m] = gocql.MustRandomUUID()
+		}
+	}
+	f.text = textOf(1)
+	f.known = make([]gocql.UUID, len(c.Conversations))
+	for i, id := range c.Conversations {
+		if f.known[i], err = gocql.ParseUUID(id); err != nil {
+			return nil, err
+		}
+	}
+	return struct{}{}, nil
+}
+
+// run does one kind of thing: a variant of storing a message, "read" the look-up of an id that is not there,
+// "inboxes" the look-up of who has a copy of the head; everything else is one row of that name.
+func (f *cassandraFloor) run(ctx context.Context, kind string, o order) (outcome, error) {
+	var do func(p posted) error
+	v, isVariant := variantNamed(kind)
+	r, isRow := rowNamed(kind)
+	switch {
+	case isVariant && v.batched:
+		do = func(p posted) error { return f.batch(ctx, v.statements(p)) }
+	case isVariant:
+		do = func(p posted) error { return f.each(ctx, v.statements(p)) }
+	case isRow:
+		do = func(p posted) error { return f.exec(ctx, statement{r.statement, r.args(p)[0]}) }
+	case kind == "read":
+		do = func(p posted) error { return f.read(ctx, readByID, p.id) }
+	case kind == "inboxes":
+		do = func(p posted) error { return f.read(ctx, readInboxes, f.known[p.offset%int64(len(f.known))]) }
+	default:
+		return outcome{}, fmt.Errorf("nothing is called %q", kind)
+	}
+	return drive(o, func(done func(error)) {
+		p := f.post()
+		go func() { done(do(p)) }()
+	})
+}
+
+// post makes the values of the next message.
+func (f *cassandraFloor) post() posted {
+	n := f.n.Add(1)
+	t := f.talks[n%int64(len(f.talks))]
+	return posted{
+		conversation: t.id, members: t.members, seq: n/int64(len(f.talks)) + 1, offset: n, id: gocql.TimeUUID(),
+		text: f.text, now: time.Now().UnixMilli(),
+	}
+}
+
+func (f *cassandraFloor) exec(ctx context.Context, s statement) error {
+	return f.session.Query(s.text, s.args...).WithContext(ctx).Idempotent(true).Exec()
+}
+
+// each does writes beside each other.
+func (f *cassandraFloor) each(ctx context.Context, list []statement) error {
+	writes, ctx := errgroup.WithContext(ctx)
+	for _, s := range list {
+		writes.Go(func() error { return f.exec(ctx, s) })
+	}
+	return writes.Wait()
+}
+
+func (f *cassandraFloor) batch(ctx context.Context, list []statement) error {
+	batch := f.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx)
+	for _, s := range list {
+		batch.Entries = append(batch.Entries, gocql.BatchEntry{Stmt: s.text, Args: s.args, Idempotent: true})
+	}
+	return f.session.ExecuteBatch(batch)
+}
+
+// read looks one row up.
+func (f *cassandraFloor) read(ctx context.Context, statement string, id gocql.UUID) error {
+	rows := f.session.Query(statement, id).WithContext(ctx).Idempotent(true).Iter()
+	columns, err := rows.RowData()
+	if err != nil {
+		return err
+	}
+	rows.Scan(columns.Values...)
+	return rows.Close()
+}
+
+func (f *cassandraFloor) close() {
+	if f.session != nil {
+		f.session.Close()
+	}
+}

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gocql/gocql"
+)
+
+// storeSource is where the statements are that the floor copies.
+const storeSource = "../../pkg/store/cassandra"
+
+// storeStatements are all texts of CQL in the store's source, with single spaces.
+func storeStatements(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	files, err := filepath.Glob(filepath.Join(storeSource, "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+				if text, err := strconv.Unquote(literal.Value); err == nil {
+					all = append(all, oneLine(text))
+				}
+			}
+			return true
+		})
+	}
+	return all
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// hot are the statements by which messages are stored: every write of these tables that is not a change of members.
+var hot = regexp.MustCompile(`^(INSERT INTO|UPDATE) (messages|message_ids|heads|inbox)\b`)
+
+// TestFloorWritesWhatTheStoreWrites fails when the store stores a message by other statements than the floor: then
+// the floor is no longer one.
+func TestFloorWritesWhatTheStoreWrites(t *testing.T) {
+	var want, got []string
+	for _, text := range storeStatements(t) {
+		if hot.MatchString(text) && !strings.Contains(text, "SET member =") && !slices.Contains(want, text) {
+			want = append(want, text)
+		}
+	}
+	for _, r := range storedRows() {
+		got = append(got, oneLine(r.statement))
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(want, got) {
+		t.Errorf("the store writes\n  %s\nthe floor\n  %s", strings.Join(want, "\n  "), strings.Join(got, "\n  "))
+	}
+	for _, read := range []string{readByID, readInboxes} {
+		if !slices.Contains(storeStatements(t), oneLine(read)) {
+			t.Errorf("the store never asks %s", oneLine(read))
+		}
+	}
+}
+
+func TestStatementsHaveTheirValues(t *testing.T) {
+	p := posted{seq: 1001, offset: 7, members: [1 + recipients]gocql.UUID{{1}, {2}, {3}}}
+	for _, v := range variants() {
+		list := v.statements(p)
+		for _, s := range list {
+			if strings.Count(s.text, "?") != len(s.args) {
+				t.Errorf("%s: %d values for %s", v.name, len(s.args), s.text)
+			}
+		}
+		if want := map[string]int{"message": 7, "merged": 6, "bare": 3, "batch": 7}[v.name]; len(list) != want {
+			t.Errorf("%s: %d statements, want %d", v.name, len(list), want)
+		}
+	}
+	sum := 0
+	for _, r := range storedRows() {
+		if rows := r.args(p); len(rows) != r.each {
+			t.Errorf("%s: %d rows, want %d", r.name, len(rows), r.each)
+		}
+		sum += r.each
+	}
+	if sum != 7 {
+		t.Errorf("a message is %d rows", sum)
+	}
+	merged, _ := variantNamed("merged")
+	if both := merged.statements(p)[3]; both.text != putBoth || both.args[4] != p.members[0] {
+		t.Errorf("the sender's row is not the merged one: %+v", both)
+	}
+}
+
+func TestTargets(t *testing.T) {
+	s := &stage{plan: quickPlan(), results: newResults()}
+	for round := range 3 {
+		slow := 1.0
+		if round == 1 { // everything was slow then
+			slow = 10
+		}
+		for _, r := range s.plan.rates {
+			s.results.add(r, "cpu own", 150*slow)
+			for _, name := range floors {
+				s.results.add(r, "floor "+name+" client", 25*slow)
+				s.results.add(r, "floor "+name+" p50", 2*slow)
+				s.results.add(r, "floor "+name+" rate", float64(r))
+			}
+			s.results.add(r, "pipeline p50", 12.1*slow)
+			s.results.add(r, "pipeline rate", 500)
+		}
+		s.results.values[0]["floor message rate"][round] = 1000
+	}
+	text := s.targets()
+	for _, want := range []string{
+		"| 1.50 | saturated | ≤ 1.5 met |", "| 1.51 | 500/s | ≤ 1.5 MISSED |", "| 0.50 | saturated | ≥ 0.6 MISSED |",
+		"| 1.51 | 2000/s | ≤ 1.5 MISSED; pipeline reached 500/s |",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	if ratio, ok := s.results.ratio(500, "pipeline p50", "floor nothing p50"); ok {
+		t.Errorf("something was compared with nothing: %v", ratio)
+	}
+}
+
+func TestReportHasNoHoles(t *testing.T) {
+	s := &stage{plan: fullPlan(), results: newResults()}
+	s.results.add(500, "pipeline p50", 3)
+	for _, text := range []string{s.report(), ranges(s.results, s.plan), s.machine()} {
+		if strings.Contains(text, "%!") || strings.Contains(text, "NaN") {
+			t.Error(text)
+		}
+	}
+}
+
+func TestPaceIsOpenLoop(t *testing.T) {
+	start := time.Now()
+	var due []time.Duration
+	n, err := pace(1000, 50*time.Millisecond, func(at time.Time) error {
+		due = append(due, at.Sub(start))
+		if len(due) == 1 {
+			time.Sleep(20 * time.Millisecond) // what is slow does not move what is due
+		}
+		return nil
+	})
+	if err != nil || n != 50 || len(due) != 50 {
+		t.Fatalf("%d, %d, %v", n, len(due), err)
+	}
+	for i := range due[1:] {
+		if gap := due[i+1] - due[i]; gap < 999*time.Microsecond || gap > 1001*time.Microsecond {
+			t.Errorf("%d was due %v after the one before", i+1, gap)
+		}
+	}
+}
+
+func TestDriveKeepsTheWindow(t *testing.T) {
+	var under gate
+	most := int64(0)
+	o, err := drive(order{Seconds: 0.05, Window: 3}, func(done func(error)) {
+		under.enter()
+		most = max(most, under.under.Load())
+		go func() {
+			time.Sleep(time.Millisecond)
+			under.leave()
+			done(nil)
+		}()
+	})
+	if err != nil || o.Lost != 0 || o.Count < 3 || most > 3 {
+		t.Errorf("%+v, %v, %d at once", o, err, most)
+	}
+	if _, err := drive(order{PerSecond: 1000, Seconds: 0.01}, func(done func(error)) { done(fs.ErrInvalid) }); err == nil {
+		t.Error("a failure was not told")
+	}
+}
+
+// ask lets the client do what it is told, and gives its answers.
+func ask(t *testing.T, l *load, commands ...loadCommand) (answers []any) {
+	t.Helper()
+	for _, c := range commands {
+		answer, err := l.do(c)
+		if err != nil {
+			t.Fatalf("%s: %v", c.Do, err)
+		}
+		answers = append(answers, answer)
+	}
+	return answers
+}
+
+var frames = samples{
+	Ack:     `43/chat,1[{"ok":true,"messageId":"x"}]`,
+	Message: `42/chat,["new:message",{"id":"x","seq":1,"message":"00000001 how much is it?"}]`,
+}
+
+// TestBareServerAndClient lets the client send to the floor's server, and sees that it notices what is wrong.
+func TestBareServerAndClient(t *testing.T) {
+	f := &socketFloor{}
+	defer f.close()
+	address, err := f.open(t.Context(), floorCommand{Samples: frames})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &load{}
+	connect := loadCommand{Do: "connect", Bare: true, Senders: address.(string), Recipients: address.(string)}
+	for range 3 {
+		connect.Conversations = append(connect.Conversations, conversation{ID: "c", Tokens: []string{"a", "b", "c"}})
+	}
+	answers := ask(t, l, connect,
+		loadCommand{Do: "run", Order: order{PerSecond: 500, Seconds: 0.1}},
+		loadCommand{Do: "run", Order: order{Seconds: 0.1, Window: 6}},
+		loadCommand{Do: "samples"})
+	paced, flood := answers[1].(heard), answers[2].(heard)
+	if paced.Count != 50 || paced.Lost != 0 || len(paced.Faults) != 0 || flood.Count <= 6 || flood.Lost != 0 || len(flood.Faults) != 0 {
+		t.Errorf("%+v\n%+v", paced, flood)
+	}
+	if got := answers[3].(samples); !strings.Contains(got.Message, string(textField)) || !strings.Contains(got.Ack, `"ok":true`) || got.Sent == "" {
+		t.Errorf("%+v", got)
+	}
+	l.talks[0].delivered(1)
+	l.talks[0].acknowledged(1, true)
+	e := &ear{talk: l.talks[0], member: 1, last: 4}
+	e.hear([]byte(strings.Replace(frames.Message, "00000001", "00000006", 1)))
+	_ = e.message([]byte(`42/chat,["exception",{}]`))
+	if len(l.faults) != 5 { // twice, twice acknowledged, a gap and once more never sent, an exception
+		t.Errorf("%q", l.faults)
+	}
+	ask(t, l, loadCommand{Do: "leave"})
+}
+
+func TestFirstLines(t *testing.T) {
+	top := "File: x\nTime: y\n      flat  flat%   sum%        cum   cum%\n 1ms a\n 2ms github.com/dozaar/dozaar/pkg/b\n 3ms c\n"
+	if got := firstLines(top, 2, func(string) bool { return true }); !strings.HasSuffix(got, "cum%\n 1ms a\n 2ms pkg/b\n") || strings.Contains(got, "Time") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestPageHasItsMarks(t *testing.T) {
+	page, err := os.ReadFile("../../" + pagePath)
+	if err != nil || bytes.Count(page, []byte("<!-- measured: ")) != 2 {
+		t.Error(err)
+	}
+}
+
+func TestFloorCommandsAreReadAsTheyAreWritten(t *testing.T) {
+	in, err := json.Marshal(floorCommand{Do: "open", Records: []record{{Partition: 3, Key: []byte{0xff}, Headers: [][2]string{{"a", "b"}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back floorCommand
+	if err := json.Unmarshal(in, &back); err != nil || !bytes.Equal(back.Records[0].Key, []byte{0xff}) || back.Records[0].Headers[0][1] != "b" {
+		t.Errorf("%+v, %v", back, err)
+	}
+}
