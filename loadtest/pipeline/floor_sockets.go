@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -63,7 +64,7 @@ func (f *socketFloor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		room = &floorRoom{}
 		f.rooms[conversation] = room
 	}
-	room.members[member] = ws
+	room.members[member].Store(ws)
 	f.mu.Unlock()
 	go func() { // so that the goroutine of net/http, and all it holds, can go
 		defer func() { _ = ws.Close() }()
@@ -76,7 +77,16 @@ func (f *socketFloor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 }
 
+// A member joins, so that it is here before anything is sent to it.
+var (
+	joining = []byte(`42/chat,0["join:conversation"`)
+	joined  = []byte(`43/chat,0[{"ok":true}]`)
+)
+
 func (f *socketFloor) answer(room *floorRoom, sender *websocket.Conn, payload []byte) error {
+	if bytes.HasPrefix(payload, joining) {
+		return sender.WriteMessage(websocket.TextMessage, joined)
+	}
 	n := after(payload, []byte(`"message":"`))
 	if len(n) < numberDigits {
 		return errors.New("no number")
@@ -94,8 +104,8 @@ func (f *socketFloor) answer(room *floorRoom, sender *websocket.Conn, payload []
 	if err != nil {
 		return err
 	}
-	for _, member := range room.members {
-		if err := member.WritePreparedMessage(prepared); err != nil {
+	for i := range room.members {
+		if err := room.members[i].Load().WritePreparedMessage(prepared); err != nil {
 			return err
 		}
 	}

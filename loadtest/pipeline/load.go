@@ -165,8 +165,7 @@ func (l *load) open(i int, c loadCommand) error {
 
 // listen reads a connection from now on, and waits until it has joined its conversation.
 func (l *load) listen(t *talk, member int, conn *wire.Conn) error {
-	joined := make(chan struct{})
-	e := &ear{talk: t, member: member, joined: joined}
+	e := &ear{talk: t, member: member, joined: make(chan struct{})}
 	if member == 0 {
 		t.sender = conn
 	}
@@ -175,15 +174,12 @@ func (l *load) listen(t *talk, member int, conn *wire.Conn) error {
 			l.fault("a connection ended: %v", err)
 		}
 	})
-	if l.bare {
-		return nil
-	}
 	conn.Queue(`42/chat,0["join:conversation",{"conversationId":"` + t.id + `"}]`)
 	if err := conn.Send(); err != nil {
 		return err
 	}
 	select {
-	case <-joined:
+	case <-e.joined:
 		return nil
 	case <-time.After(stalled):
 		return errors.New("a join was not acknowledged")
