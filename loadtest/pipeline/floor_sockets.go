@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -28,8 +27,9 @@ type socketFloor struct {
 	rooms map[int]*floorRoom
 }
 
-// floorRoom is written to by its sender's reader alone.
+// floorRoom is a conversation.
 type floorRoom struct {
+	mu      sync.Mutex // guards what follows and the right to write to them
 	members [1 + recipients]*websocket.Conn
 }
 
@@ -64,8 +64,10 @@ func (f *socketFloor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		room = &floorRoom{}
 		f.rooms[conversation] = room
 	}
-	room.members[member].Store(ws)
 	f.mu.Unlock()
+	room.mu.Lock()
+	room.members[member] = ws
+	room.mu.Unlock()
 	go func() { // so that the goroutine of net/http, and all it holds, can go
 		defer func() { _ = ws.Close() }()
 		for {
@@ -84,6 +86,8 @@ var (
 )
 
 func (f *socketFloor) answer(room *floorRoom, sender *websocket.Conn, payload []byte) error {
+	room.mu.Lock()
+	defer room.mu.Unlock()
 	if bytes.HasPrefix(payload, joining) {
 		return sender.WriteMessage(websocket.TextMessage, joined)
 	}
@@ -104,8 +108,8 @@ func (f *socketFloor) answer(room *floorRoom, sender *websocket.Conn, payload []
 	if err != nil {
 		return err
 	}
-	for i := range room.members {
-		if err := room.members[i].Load().WritePreparedMessage(prepared); err != nil {
+	for _, member := range room.members {
+		if err := member.WritePreparedMessage(prepared); err != nil {
 			return err
 		}
 	}
