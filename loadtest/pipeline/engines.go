@@ -34,7 +34,7 @@ func startEngines(ctx context.Context) (*engines, error) {
 	if err := e.script(ctx, "clean"); err != nil { // what a killed run left
 		return nil, err
 	}
-	if err := e.script(ctx, "up"); err != nil {
+	if err := e.script(ctx, "up", "kafka", "cassandra", "redis"); err != nil {
 		return nil, errors.Join(err, e.stop())
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "env")) //nolint:gosec // a file of the engines'
@@ -56,8 +56,8 @@ func (e *engines) stop() error {
 	return e.script(ctx, "clean")
 }
 
-func (e *engines) script(ctx context.Context, do string) error {
-	cmd := exec.CommandContext(ctx, enginesScript, do) //nolint:gosec // one of two words
+func (e *engines) script(ctx context.Context, do ...string) error {
+	cmd := exec.CommandContext(ctx, enginesScript, do...) //nolint:gosec // words of this file
 	cache, err := filepath.Abs(enginesCache)
 	if err != nil {
 		return err
@@ -65,11 +65,11 @@ func (e *engines) script(ctx context.Context, do string) error {
 	if given := os.Getenv("DOZAAR_ENGINES_CACHE"); given != "" {
 		cache = given
 	}
-	cmd.Env = append(os.Environ(), "DOZAAR_ENGINES_DIR="+e.dir, "DOZAAR_ENGINES_CACHE="+cache)
+	cmd.Env = append(os.Environ(), "DOZAAR_ENGINES_DIR="+e.dir, "DOZAAR_ENGINES_CACHE="+cache, "ENGINES=", "ENGINES_REDIS=") // a node each
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s %s: %w\n%s", enginesScript, do, err, said.String())
+		return fmt.Errorf("%s %v: %w\n%s", enginesScript, do, err, said.String())
 	}
 	return nil
 }
@@ -78,7 +78,11 @@ func (e *engines) script(ctx context.Context, do string) error {
 func (e *engines) pids() (map[string]int, error) {
 	found := map[string]int{}
 	for _, name := range []string{"kafka", "cassandra", "redis"} {
-		text, err := os.ReadFile(filepath.Join(e.dir, "run", name)) //nolint:gosec // a file of the engines'
+		files, err := filepath.Glob(filepath.Join(e.dir, "run", name+"*"))
+		if err != nil || len(files) != 1 {
+			return nil, fmt.Errorf("one process of %s was expected: %v, %w", name, files, err)
+		}
+		text, err := os.ReadFile(files[0]) //nolint:gosec // a file of the engines'
 		if err != nil {
 			return nil, err
 		}

@@ -28,6 +28,7 @@ type product struct {
 type service struct {
 	name          string
 	listen, admin string
+	probe         string // the path, at admin, that answers once it is ready
 	cmd           *exec.Cmd
 	ended         chan struct{} // closed when it has ended
 }
@@ -38,6 +39,7 @@ const (
 	gatewayB = "gateway B"
 	deliver  = "deliver"
 	presence = "presence"
+	registry = "registry" // not on a message's way
 )
 
 var ownProcesses = []string{gatewayA, gatewayB, deliver, presence}
@@ -60,7 +62,7 @@ func startProduct(ctx context.Context, e *engines, dir string) (*product, error)
 	for name, value := range e.env {
 		p.env = append(p.env, name+"="+value)
 	}
-	if err := p.prepare(ctx, e); err != nil {
+	if err := p.prepare(ctx); err != nil {
 		return nil, errors.Join(err, p.stop())
 	}
 	for _, role := range []struct{ name, command string }{
@@ -73,8 +75,21 @@ func startProduct(ctx context.Context, e *engines, dir string) (*product, error)
 	return p, nil
 }
 
+// registry starts a schema registry.
+func (p *product) registry(ctx context.Context) error {
+	address, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	p.env = append(p.env, "DOZAAR_SCHEMA_REGISTRY_URL=http://"+address)
+	return p.launch(ctx, &service{name: registry, admin: address, probe: "/subjects"}, registry, "--listen", address, "--dir", filepath.Join(p.dir, registry))
+}
+
 // prepare makes what the roles want to find.
-func (p *product) prepare(ctx context.Context, e *engines) error {
+func (p *product) prepare(ctx context.Context) error {
+	if err := p.registry(ctx); err != nil {
+		return err
+	}
 	for _, args := range [][]string{{"migrate"}, {"schemas", "apply"}, {"topics", "apply"}} {
 		if err := p.run(ctx, args...); err != nil {
 			return err
@@ -104,17 +119,19 @@ func (p *product) start(ctx context.Context, name, command string) error {
 	if err != nil {
 		return err
 	}
-	log, err := os.Create(filepath.Join(p.dir, name+".log")) //nolint:gosec // in our own folder
+	return p.launch(ctx, &service{name: name, listen: listen, admin: admin, probe: "/readyz"}, command)
+}
+
+// launch starts a process that stays, and waits until it says that it is ready.
+func (p *product) launch(ctx context.Context, s *service, args ...string) error {
+	log, err := os.Create(filepath.Join(p.dir, s.name+".log")) //nolint:gosec // in our own folder
 	if err != nil {
 		return err
 	}
 	defer log.Close() //nolint:errcheck // the child has its own
-	s := &service{name: name, listen: listen, admin: admin, ended: make(chan struct{})}
-	s.cmd = exec.Command(p.program, command) //nolint:gosec,noctx // the product itself; stop ends it
-	s.cmd.Env = append(p.env[:len(p.env):len(p.env)], "DOZAAR_ADMIN_LISTEN="+admin)
-	if command == "gateway" {
-		s.cmd.Env = append(s.cmd.Env, "DOZAAR_LISTEN="+listen)
-	}
+	s.ended = make(chan struct{})
+	s.cmd = exec.Command(p.program, args...) //nolint:gosec,noctx // the product itself; stop ends it
+	s.cmd.Env = append(p.env[:len(p.env):len(p.env)], "DOZAAR_ADMIN_LISTEN="+s.admin, "DOZAAR_LISTEN="+s.listen)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is ours to pass on
 	if err := s.cmd.Start(); err != nil {
@@ -146,7 +163,7 @@ func (s *service) ready(ctx context.Context, log string) error {
 			return ctx.Err()
 		case <-time.After(100 * time.Millisecond):
 		}
-		if answers(ctx, "http://"+s.admin+"/readyz") {
+		if answers(ctx, "http://"+s.admin+s.probe) {
 			return nil
 		}
 	}
