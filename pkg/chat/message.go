@@ -3,7 +3,6 @@ package chat
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"time"
@@ -137,26 +136,6 @@ func (m Message) Preview() string {
 
 // TimeFormat is how times stand in JSON: ISO 8601, UTC, milliseconds.
 const TimeFormat = "2006-01-02T15:04:05.000Z"
-
-// MarshalJSON gives the object of `new:message` and of the HTTP API:
-// {id, conversationId, seq, senderId, sender {id, username}, message, attachmentUrls, clientMessageId?, createdAt}.
-func (m Message) MarshalJSON() ([]byte, error) {
-	urls := m.AttachmentURLs
-	if urls == nil {
-		urls = []string{}
-	}
-	return json.Marshal(struct {
-		ID              ID       `json:"id"`
-		ConversationID  ID       `json:"conversationId"`
-		Seq             int64    `json:"seq"`
-		SenderID        ID       `json:"senderId"`
-		Sender          User     `json:"sender"`
-		Message         string   `json:"message"`
-		AttachmentURLs  []string `json:"attachmentUrls"`
-		ClientMessageID ID       `json:"clientMessageId,omitzero"`
-		CreatedAt       string   `json:"createdAt"`
-	}{m.ID, m.ConversationID, m.Seq, m.Sender.ID, m.Sender, m.Text, urls, m.ClientMessageID, m.CreatedAt.UTC().Format(TimeFormat)})
-}
 
 // StoredMessage is a numbered message with its place in the log.
 type StoredMessage struct {

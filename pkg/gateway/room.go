@@ -170,7 +170,7 @@ func (r *room) advance(m chat.Message) (delivered int) {
 			continue
 		}
 		if packet == nil {
-			packet = encode("new:message", m)
+			packet = encode("new:message", m.JSON())
 		}
 		s.conn.Send(packet)
 		p.cursor = m.Seq
