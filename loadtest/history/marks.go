@@ -27,8 +27,7 @@ func (c *Checker) mark(cv *conversation, e *Event) {
 			user.marks.accepted = max(user.marks.accepted, e.Seq)
 		}
 	case Seen:
-		c.verdict.Counts.Seen++
-		c.entitled(cv, e)
+		c.verdict.Counts.Seen++ // a sender is told of marks even when no longer a member
 		c.seen(cv, e)
 	}
 }
