@@ -22,8 +22,9 @@ run: build ## build and start the whole product on embedded engines; prints wher
 	bin/dozaar all --dev
 
 .PHONY: build
-build: need-go $(PAGE) ## bin/dozaar, with the page in it
+build: need-go $(PAGE) ## bin/dozaar, with the page in it, and bin/loadtest
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/dozaar ./cmd/dozaar
+	go build -trimpath -o bin/loadtest ./loadtest
 
 .PHONY: test
 test: test-embedded ## every test: unit (with -race), model, page, end to end; then end to end on real engines, each mode of Redis through a failover

@@ -14,7 +14,7 @@ const module = "github.com/dozaar/dozaar/"
 // layers are the packages from the vocabulary upwards. A package imports packages of lower layers
 // only: an arrow that points back or sideways is a fault. An entry that ends in / is a tree.
 var layers = [][]string{
-	{"pkg/metric", "pkg/socketio", "loadtest/bench", "loadtest/wire"}, // what knows nothing of chat
+	{"pkg/metric", "pkg/socketio", "loadtest/bench", "loadtest/wire", "loadtest/history"}, // what knows nothing of chat, or of the product
 	{"pkg/chat", "pkg/redis"},                          // the vocabulary, and a client that knows nothing of it
 	{"schemas", "schemas/cassandra", "pkg/strictjson"}, // the contracts
 	{ // adapters
@@ -23,9 +23,11 @@ var layers = [][]string{
 	},
 	{"pkg/store/cassandra", "pkg/store/sqlite"}, // the stores
 	{"pkg/gateway", "pkg/api", "streams/"},      // roles
+	{"loadtest/client"},
+	{"loadtest/load"},
 	// loadtest/sockets measures pkg/socketio; the rest of loadtest knows the product as a client, from outside.
 	// loadtest/pipeline imports nothing of it, but the engines' client libraries, whose cost is its floor.
-	{"cmd/", "loadtest/sockets", "loadtest/pipeline"},
+	{"cmd/", "loadtest", "loadtest/sockets", "loadtest/pipeline"},
 }
 
 func layerOf(pkg string) int {
@@ -68,6 +70,25 @@ func TestImportsPointOneWay(t *testing.T) {
 	}
 	if packages < 15 {
 		t.Errorf("only %d packages were looked at", packages)
+	}
+}
+
+// TestLoadtestKnowsTheProductAsAClient: loadtest imports itself only. One program of it measures pkg/socketio.
+func TestLoadtestKnowsTheProductAsAClient(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "-f", `{{.ImportPath}}: {{join .Imports " "}}`, module+"loadtest/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		from, imports, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		if !strings.HasPrefix(from, module+"loadtest") || from == module+"loadtest/sockets" {
+			continue
+		}
+		for _, imported := range strings.Fields(imports) {
+			if strings.HasPrefix(imported, module) && !strings.HasPrefix(imported, module+"loadtest/") {
+				t.Errorf("%s imports %s", from, imported)
+			}
+		}
 	}
 }
 

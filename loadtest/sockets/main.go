@@ -15,8 +15,8 @@
 //
 // The way of a measurement: run.go starts processes (process.go) and asks them (commands.go) for one
 // scenario after the other (scenario.go). server.go is the servers' common half, layer.go, library.go,
-// floor.go and node/server.mjs what each does by itself. client.go connects, load.go makes the load,
-// frames.go reads and writes the wire. report.go makes tables, profile.go the breakdown of memory.
+// floor.go and node/server.mjs what each does by itself. client.go connects (loadtest/wire has the
+// frames), load.go makes the load. report.go makes tables, profile.go the breakdown of memory.
 package main
 
 import (

@@ -1,13 +1,9 @@
 package wire
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -38,12 +34,6 @@ type Target struct {
 	Connect string // the packet that joins a namespace, such as 40; ignored where Bare
 }
 
-// handshakeRequest has the headers that a browser sends, more or less.
-const handshakeRequest = "GET /socket.io/?EIO=4&transport=websocket%[2]s HTTP/1.1\r\nHost: %[1]s\r\nUpgrade: websocket\r\n" +
-	"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
-	"Origin: http://%[1]s\r\nPragma: no-cache\r\nCache-Control: no-cache\r\nAccept-Language: en-GB,en;q=0.9\r\n" +
-	"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36\r\n\r\n"
-
 // Dial opens a connection and, unless it is bare, joins its namespace.
 func Dial(ctx context.Context, to Target) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectWithin)
@@ -62,26 +52,15 @@ func Dial(ctx context.Context, to Target) (*Conn, error) {
 }
 
 func (c *Conn) handshake(to Target) error {
-	if _, err := fmt.Fprintf(c.net, handshakeRequest, to.Address, to.Query); err != nil {
-		return err
-	}
-	reader := bufio.NewReaderSize(c.net, readBuffer)
-	response, err := http.ReadResponse(reader, nil)
-	if err != nil {
-		return err
-	}
-	_ = response.Body.Close()
-	if response.StatusCode != http.StatusSwitchingProtocols {
-		return errors.New("refused: " + response.Status)
-	}
-	c.have, err = io.ReadFull(reader, c.buf[:reader.Buffered()])
+	var err error
+	c.have, err = Upgrade(c.net, to.Address, to.Query, c.buf)
 	if to.Bare || err != nil {
 		return err
 	}
 	if err := c.expect("0{"); err != nil {
 		return err
 	}
-	if _, err := c.net.Write(AppendFrame(nil, to.Connect)); err != nil {
+	if _, err := c.net.Write(AppendText(nil, to.Connect)); err != nil {
 		return err
 	}
 	namespace, _, _ := strings.Cut(to.Connect, "{")
@@ -91,7 +70,7 @@ func (c *Conn) handshake(to Target) error {
 // expect reads one message, which must start as told.
 func (c *Conn) expect(start string) error {
 	for {
-		payload, size, err := NextFrame(c.buf[:c.have])
+		payload, size, err := nextText(c.buf[:c.have])
 		if err != nil {
 			return err
 		}
@@ -109,6 +88,15 @@ func (c *Conn) expect(start string) error {
 	}
 }
 
+// nextText takes the first frame, as Next does. The servers that Conn is for send nothing but whole texts.
+func nextText(buf []byte) (payload []byte, size int, err error) {
+	f, size, err := Next(buf)
+	if err == nil && size > 0 && (f.Kind != Text || !f.Final) {
+		return nil, 0, ErrFrame
+	}
+	return f.Payload, size, err
+}
+
 func (c *Conn) fill() error {
 	if c.have == len(c.buf) {
 		c.buf = append(c.buf, make([]byte, len(c.buf))...)
@@ -124,7 +112,7 @@ func (c *Conn) fill() error {
 // Queue gathers a message, for Send to write.
 func (c *Conn) Queue(payload string) {
 	c.mu.Lock()
-	c.out = AppendFrame(c.out, payload)
+	c.out = AppendText(c.out, payload)
 	c.mu.Unlock()
 }
 
@@ -146,7 +134,7 @@ func (c *Conn) Read(message func(payload []byte) error, taken func()) error {
 	for {
 		used := 0
 		for {
-			payload, size, err := NextFrame(c.buf[used:c.have])
+			payload, size, err := nextText(c.buf[used:c.have])
 			if err != nil {
 				return err
 			}

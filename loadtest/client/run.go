@@ -1,0 +1,115 @@
+package client
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/dozaar/dozaar/loadtest/history"
+	"github.com/dozaar/dozaar/loadtest/wire"
+)
+
+// Run keeps the device connected until ctx ends.
+func (d *Device) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		gateway := d.gateway()
+		s, err := dial(ctx, gateway, d.Token())
+		if err == nil {
+			d.connected(s, gateway)
+			d.disconnected(d.serve(ctx, s))
+		} else {
+			d.Stats.ConnectErrors.Add(1)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(d.pause()):
+		}
+	}
+	return nil
+}
+
+func (d *Device) gateway() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.epoch == 0 {
+		return d.Gateways[0]
+	}
+	return d.Gateways[d.random.IntN(len(d.Gateways))]
+}
+
+func (d *Device) pause() time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.backoff.Next()
+}
+
+func (d *Device) connected(s *socket, gateway string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.up = s
+	d.epoch++
+	d.backoff.Reset()
+	d.Stats.Connected.Add(1)
+	if d.epoch > 1 {
+		d.Stats.Reconnects.Add(1)
+	}
+	d.record(history.Event{Kind: history.Connected, Note: gateway})
+}
+
+// disconnected forgets all that belonged to the connection. What was not answered has an unknown outcome.
+func (d *Device) disconnected(why error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id := range d.acks {
+		d.expire(id)
+	}
+	d.up, d.out = nil, nil
+	for _, r := range d.order {
+		r.out()
+		r.joining, r.leaving, r.marking = false, false, false
+		r.tryAt = time.Time{}
+	}
+	d.Stats.Connected.Add(-1)
+	d.record(history.Event{Kind: history.Disconnected, Note: why.Error()})
+}
+
+// out takes the device out of the room. What was shown beyond a hole that pages should have filled is forgotten.
+func (r *room) out() { r.joined, r.pageTo = false, 0 }
+
+// serve writes, and pages, until the connection ends. Reading is on the other of the device's two goroutines.
+func (d *Device) serve(ctx context.Context, s *socket) error {
+	ended := make(chan error, 1)
+	go func() { ended <- s.read(d.packet) }()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	var spare []byte
+	for {
+		out, page, wait := d.work(spare, time.Now())
+		if len(out) > 0 {
+			if err := s.write(out); err != nil {
+				_ = s.conn.Close()
+				<-ended
+				return err
+			}
+		}
+		spare = out[:0]
+		if page != uuid.Nil {
+			d.page(ctx, page)
+			wait = 0
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			_ = s.write(wire.AppendText(nil, "41"+namespace))
+			_ = s.conn.Close()
+			<-ended
+			return context.Cause(ctx)
+		case err := <-ended:
+			_ = s.conn.Close()
+			return err
+		case <-d.wake:
+		case <-timer.C:
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dozaar/dozaar/loadtest/client"
+)
+
+// arrive calls do at random times, so many a second on average, whatever do takes, until ctx ends. due is when the
+// call should have been made.
+func arrive(ctx context.Context, perSecond float64, random *rand.Rand, do func(due time.Time)) {
+	if perSecond <= 0 {
+		return
+	}
+	for due := time.Now(); ; {
+		due = due.Add(time.Duration(random.ExpFloat64() / perSecond * float64(time.Second)))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Until(due)):
+		}
+		do(due)
+	}
+}
+
+// load lets everything happen that people do, until ctx ends.
+func (r *run) load(ctx context.Context) error {
+	group, _ := errgroup.WithContext(ctx)
+	for i, kind := range []struct {
+		rate float64
+		do   func(*rand.Rand, *errgroup.Group) func(time.Time)
+	}{
+		{r.Rate, r.sends},
+		{r.Moves, func(random *rand.Rand, group *errgroup.Group) func(time.Time) {
+			return func(time.Time) { r.move(ctx, random, group) }
+		}},
+		{r.Guests, func(random *rand.Rand, group *errgroup.Group) func(time.Time) {
+			return func(time.Time) { r.host(ctx, random, group) }
+		}},
+		{r.Cuts, func(random *rand.Rand, _ *errgroup.Group) func(time.Time) {
+			return func(time.Time) { r.devices[random.IntN(len(r.devices))].Cut() }
+		}},
+	} {
+		group.Go(func() error {
+			random := rand.New(rand.NewPCG(r.Seed, uint64(i+2)))
+			arrive(ctx, kind.rate, random, kind.do(random, group))
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// sends lets a device of some conversation send something.
+func (r *run) sends(random *rand.Rand, _ *errgroup.Group) func(time.Time) {
+	pick := func() int { return random.IntN(len(r.conversations)) }
+	if r.Zipf > 1 {
+		zipf := rand.NewZipf(random, r.Zipf, 1, uint64(len(r.conversations)-1))
+		pick = func() int { return int(zipf.Uint64()) }
+	}
+	return func(due time.Time) {
+		c := r.conversations[pick()]
+		d := c.senders[random.IntN(len(c.senders))]
+		for range c.senders { // one that has not left, if there is one
+			if d.Wants(c.id) {
+				break
+			}
+			d = c.senders[random.IntN(len(c.senders))]
+		}
+		if random.Float64() < r.Typing {
+			d.Typing(c.id, true)
+		}
+		m := client.Message{Conversation: c.id, Client: uuid.New(), Due: due}
+		if random.Float64() < r.Nameless {
+			m.Client = uuid.Nil
+		}
+		m.Text, m.Attachments = r.text(random)
+		d.Send(m)
+		if m.Client != uuid.Nil && random.Float64() < r.Conflicts {
+			m.Text, m.Attachments = r.text(random)
+			d.Send(m)
+		}
+	}
+}
+
+// fillers make texts longer, in what people write.
+var fillers = []string{"Is it still available? ", "Можно завтра? ", "最低いくらですか。", "👍🏽 ", "<b>no</b> ", "\"quoted\" \\ and \u2028 ", "נעים מאוד ", "a\u0000b "}
+
+// text is a text that nobody else sends, short as a rule and long at times.
+func (r *run) text(random *rand.Rand) (text string, attachments []string) {
+	n := r.texts.Add(1)
+	times := random.IntN(6)
+	if random.IntN(200) == 0 {
+		times = random.IntN(300)
+	}
+	if random.IntN(20) == 0 {
+		attachments = []string{fmt.Sprintf("https://pictures.example/%d.jpg", n)}
+	}
+	return fmt.Sprintf("%d ", n) + strings.Repeat(fillers[random.IntN(len(fillers))], times), attachments
+}
+
+// move lets a device leave a conversation for some seconds.
+func (r *run) move(ctx context.Context, random *rand.Rand, group *errgroup.Group) {
+	c := r.conversations[random.IntN(len(r.conversations))]
+	d := c.senders[random.IntN(len(c.senders))]
+	away := time.Duration(random.IntN(5000)) * time.Millisecond
+	d.Leave(c.id, random.IntN(4) == 0)
+	group.Go(func() error {
+		select {
+		case <-ctx.Done():
+		case <-time.After(away):
+		}
+		d.Join(c.id)
+		return nil
+	})
+}

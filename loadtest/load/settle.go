@@ -1,0 +1,122 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dozaar/dozaar/loadtest/history"
+)
+
+const (
+	settleEvery = 500 * time.Millisecond
+	probeEvery  = 10 * time.Second
+	// quietFor is for how long nothing may change before it is taken for rest: longer than the contract's
+	// five seconds within which a lost last message must appear.
+	quietFor = 6 * time.Second
+)
+
+// settle waits until everything that was asked is answered and every device has been shown everything, and then
+// until nothing changes. After the plan's bound it goes on all the same, and says why.
+func (r *run) settle(ctx context.Context) {
+	began := time.Now()
+	for _, c := range r.conversations { // a guest who was removed is not waited for
+		if c.guest != nil && !c.guest.in {
+			for _, d := range c.guest.devices {
+				d.Leave(c.id, false)
+			}
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.Settle)
+	defer cancel()
+	var before map[uuid.UUID]int64
+	quiet, probed, why := time.Now(), time.Time{}, ""
+	for {
+		if time.Since(probed) > probeEvery {
+			probed = time.Now()
+			for _, d := range r.devices {
+				d.Probe()
+			}
+		}
+		var heads map[uuid.UUID]int64
+		if why = r.busy(); why == "" {
+			heads, why = r.level(ctx)
+		}
+		if why != "" || !sameHeads(before, heads) {
+			quiet = time.Now()
+		}
+		before = heads
+		if why == "" && time.Since(quiet) >= quietFor {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			r.settled("gave up settling after %s: %s", time.Since(began).Round(time.Second/10), why)
+			return
+		case <-time.After(settleEvery):
+		}
+	}
+	r.settled("settled after %s", quiet.Sub(began).Round(time.Second/10))
+}
+
+func (r *run) settled(format string, args ...any) {
+	note := fmt.Sprintf(format, args...)
+	fmt.Fprintln(r.Out, note)
+	r.writer.Record(history.Event{Kind: history.Settled, Note: note})
+}
+
+func sameHeads(a, b map[uuid.UUID]int64) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for id, head := range b {
+		if a[id] != head {
+			return false
+		}
+	}
+	return true
+}
+
+// busy tells what keeps the first device that is not at rest.
+func (r *run) busy() string {
+	for _, d := range r.devices {
+		if why := d.Busy(); why != "" {
+			return d.Name + ": " + why
+		}
+	}
+	return ""
+}
+
+// level reads every head and tells which device has not been shown everything up to there.
+func (r *run) level(ctx context.Context) (map[uuid.UUID]int64, string) {
+	list := make([]int64, len(r.conversations))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for i, c := range r.conversations {
+		group.Go(func() (err error) {
+			list[i], err = r.api.head(ctx, c.id)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err.Error()
+	}
+	heads := map[uuid.UUID]int64{}
+	for i, c := range r.conversations {
+		heads[c.id] = list[i]
+		devices := c.senders
+		if c.guest != nil {
+			devices = append(slices.Clone(devices), c.guest.devices...)
+		}
+		for _, d := range devices {
+			if cursor, _, joined := d.Place(c.id); joined && cursor != list[i] {
+				return heads, fmt.Sprintf("%s has been shown %d of %d in %s", d.Name, cursor, list[i], c.id)
+			}
+		}
+	}
+	return heads, ""
+}
