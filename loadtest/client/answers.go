@@ -55,6 +55,7 @@ func (d *Device) answered(id int, ack acknowledgement) {
 		d.left(a.room)
 		a.room.hasCursor = !a.room.forget
 	case sending:
+		a.room.flying--
 		d.sendAnswered(a.out, ack)
 	case marking:
 		d.markAnswered(a.room, a.target, ack)
@@ -63,10 +64,11 @@ func (d *Device) answered(id int, ack acknowledgement) {
 
 // expire gives up waiting for an answer: it may have been done or not. d.mu is held.
 func (d *Device) expire(id int) {
-	if d.acks[id].kind == probing && d.up != nil {
+	a := d.acks[id]
+	if a.kind == probing && d.up != nil && time.Since(d.heard) > answerWithin {
 		_ = d.up.conn.Close()
 	}
-	if a := d.acks[id]; a.kind == joining && a.room.joined {
+	if a.kind == joining && a.room.joined {
 		delete(d.acks, id) // `joined:conversation` came, and the replay may still go on
 		a.room.joining = false
 		return
@@ -116,7 +118,7 @@ func (d *Device) sendAnswered(o *outgoing, ack acknowledgement) {
 	case outcome == history.Unknown && nameless:
 		d.drop(o)
 	case outcome == history.Unknown:
-		if ack.Code != "" {
+		if d.up != nil {
 			o.tryAt = d.in(time.Second)
 		}
 	case ack.Code == "not_joined":

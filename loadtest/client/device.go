@@ -47,7 +47,8 @@ type Device struct {
 	outbox  []*outgoing
 	out     []byte // frames to be written
 	up      *socket
-	epoch   int // counts the connections
+	heard   time.Time // when anything last came
+	epoch   int       // counts the connections
 	acks    map[int]*asked
 	lastAsk int
 }
@@ -68,6 +69,7 @@ type room struct {
 	asked     int64 // the afterSeq of the join that is on its way
 	pageAt    time.Time
 	pageTo    int64 // above cursor: it has to be paged up to there
+	flying    int   // messages sent and not answered
 	live      int64 // and has been shown everything from there to here
 	mark      target
 	marked    int64 // accepted
@@ -179,7 +181,7 @@ func (d *Device) Cut() {
 	}
 }
 
-// Probe asks for something small, so that a connection that is dead without knowing is given up.
+// Probe asks for something small, so that a connection on which nothing comes any more is given up.
 func (d *Device) Probe() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -14,6 +15,9 @@ import (
 
 // packet takes one Engine.IO packet. An error ends the connection.
 func (d *Device) packet(b []byte) error {
+	d.mu.Lock()
+	d.heard = time.Now()
+	d.mu.Unlock()
 	switch {
 	case len(b) == 0:
 		return errUnexpected

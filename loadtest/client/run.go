@@ -47,7 +47,7 @@ func (d *Device) pause() time.Duration {
 func (d *Device) connected(s *socket, gateway string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.up = s
+	d.up, d.heard = s, time.Now()
 	d.epoch++
 	d.backoff.Reset()
 	d.Stats.Connected.Add(1)
@@ -61,10 +61,10 @@ func (d *Device) connected(s *socket, gateway string) {
 func (d *Device) disconnected(why error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.up, d.out = nil, nil
 	for id := range d.acks {
 		d.expire(id)
 	}
-	d.up, d.out = nil, nil
 	for _, r := range d.order {
 		r.out()
 		r.joining, r.leaving, r.marking = false, false, false

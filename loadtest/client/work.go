@@ -15,6 +15,9 @@ import (
 // answerWithin is after how long an acknowledgement is not waited for any more.
 const answerWithin = 15 * time.Second
 
+// window is how many messages of one conversation a device has on their way at once.
+const window = 4
+
 // emit puts an event into what is to be written; id 0 asks for no acknowledgement. d.mu is held.
 func (d *Device) emit(event string, payload any, id int) {
 	b, _ := json.Marshal(payload) // our own payloads can all be encoded
@@ -70,7 +73,7 @@ func (d *Device) work(spare []byte, now time.Time) (out []byte, page uuid.UUID, 
 		case o.flying:
 		case r.refused:
 			d.drop(o)
-		case r.joined && a.due(o.tryAt):
+		case r.joined && r.flying < window && a.due(o.tryAt):
 			d.try(r, o)
 		}
 	}
@@ -107,6 +110,7 @@ func (d *Device) visit(r *room, a *agenda) {
 // try sends a message, for the first time or again. d.mu is held.
 func (d *Device) try(r *room, o *outgoing) {
 	o.flying = true
+	r.flying++
 	if o.tries++; o.tries > 1 {
 		d.Stats.Retried.Add(1)
 	}

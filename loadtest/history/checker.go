@@ -120,6 +120,9 @@ func (c *Checker) Add(e Event) {
 			c.leave(v)
 		}
 	case Settled, Remark:
+		if e.Kind == Settled && e.Outcome != OK {
+			c.verdict.Incomplete = append(c.verdict.Incomplete, "what was found may still have been under way: "+e.Note)
+		}
 		c.verdict.Remarks = append(c.verdict.Remarks, e)
 	default:
 		c.about(c.conversation(e.Conversation), d, &e)

@@ -82,7 +82,7 @@ const story = `
 	disconnected bea1
 	connected bea1
 	joined bea1 after=6 last=6 read=6
-	settled wait=20s
+	settled wait=20s outcome=ok
 	stored m1
 	stored m2
 	stored m3 client=0
@@ -270,6 +270,9 @@ func TestTolerated(t *testing.T) {
 func TestIncomplete(t *testing.T) {
 	if v := judge(t, script(t, edit(t, story, "end last=6", ""))); v.Clean() || v.ExitCode() != 2 {
 		t.Errorf("a history that was not read back: %+v", v)
+	}
+	if v := judge(t, script(t, edit(t, story, "settled wait=20s outcome=ok", "settled"))); v.Clean() || v.ExitCode() != 2 {
+		t.Errorf("a history that was read back before everything was at rest: %+v", v)
 	}
 	if v := judge(t, nil); v.Clean() || v.ExitCode() != 2 {
 		t.Errorf("an empty history: %+v", v)

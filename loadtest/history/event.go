@@ -23,7 +23,7 @@ const (
 	Joined
 	// Left: the device is out of the room: it left and was answered, or was put out.
 	Left
-	// Send: a try of a message is about to be sent, by its Client id or, without one, its Body. Due is when it should have been.
+	// Send: a try of a message is about to be sent, by its Client id or, without one, its Body. Due is for how long that had been due.
 	Send
 	// Answer: what became of a try. Ok has the Message id; Refused has the Code, and means that this try wrote nothing.
 	Answer
@@ -47,7 +47,8 @@ const (
 	Admitted
 	Expelling
 	Expelled
-	// Settled: everything is answered and at rest, or will not be waited for longer; what follows is read back.
+	// Settled: what follows is read back. Outcome is OK where everything is answered and at rest, and Unknown where that
+	// was not waited for longer: then what is missing may still have been under way.
 	Settled
 	// Stored: a message of the conversation's final history, read in order; End: that was all, and LastSeq is the head.
 	Stored

@@ -314,7 +314,7 @@ func (w *world) finish() {
 		}
 	}
 	w.at += 20 * time.Second
-	w.tell(nil, Event{Kind: Settled})
+	w.tell(nil, Event{Kind: Settled, Outcome: OK})
 	for _, cv := range w.conversations {
 		for _, m := range cv.log {
 			w.tell(cv, Event{Kind: Stored, Seq: m.seq, Message: m.id, Client: m.client, Sender: m.sender, Body: m.body})

@@ -14,7 +14,7 @@ import (
 // Latency is how long messages took, from when they were due: faults and waiting for a connection count.
 type Latency struct {
 	Acked     Quantiles `json:"acked"`     // until the acknowledgement
-	Delivered Quantiles `json:"delivered"` // until a device was shown it, each device by itself; pages do not count
+	Delivered Quantiles `json:"delivered"` // until a device that was in the room was shown it, each device by itself; neither replays nor pages count
 }
 
 // Quantiles are of one kind of waiting.
@@ -31,7 +31,12 @@ func Measure(source history.Source) (Latency, error) {
 		conversation, sender, client uuid.UUID
 		body                         history.Body
 	}
+	type place struct {
+		conversation uuid.UUID
+		device       string
+	}
 	due := map[key]time.Duration{}
+	replayed := map[place]int64{} // up to where the last join found messages
 	var l Latency
 	for e, err := range source() {
 		if err != nil {
@@ -47,9 +52,11 @@ func Measure(source history.Source) (Latency, error) {
 			if at, sent := due[k]; sent && e.Outcome == history.OK {
 				l.Acked.add(e.At - at)
 			}
+		case history.Joined:
+			replayed[place{e.Conversation, e.Device}] = e.LastSeq
 		case history.Shown:
 			k.sender = e.Sender
-			if at, sent := due[k]; sent {
+			if at, sent := due[k]; sent && e.Seq > replayed[place{e.Conversation, e.Device}] {
 				l.Delivered.add(e.At - at)
 			}
 		}

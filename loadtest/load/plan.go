@@ -28,7 +28,7 @@ type Plan struct {
 	Guests    float64 // a second: a guest is made a member or removed; every tenth conversation has one
 	Cuts      float64 // a second: a connection is cut
 
-	Settle  time.Duration // how long to wait at most until everything is at rest
+	Settle  time.Duration // how long to wait for everything to come to rest while nothing gets any further
 	History string        // the file to write
 	Check   history.Options
 	// During runs beside the load, such as to make faults, and is waited for before anything settles. It may note what

@@ -18,10 +18,12 @@ const (
 	// quietFor is for how long nothing may change before it is taken for rest: longer than the contract's
 	// five seconds within which a lost last message must appear.
 	quietFor = 6 * time.Second
+	// patience is how many times the plan's bound a run may take to settle that does get further.
+	patience = 10
 )
 
 // settle waits until everything that was asked is answered and every device has been shown everything, and then
-// until nothing changes. After the plan's bound it goes on all the same, and says why.
+// until nothing changes. Where nothing gets any further within the plan's bound it goes on all the same, and says why.
 func (r *run) settle(ctx context.Context) {
 	began := time.Now()
 	for _, c := range r.conversations { // a guest who was removed is not waited for
@@ -31,10 +33,11 @@ func (r *run) settle(ctx context.Context) {
 			}
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.Settle)
+	ctx, cancel := context.WithTimeout(ctx, patience*r.Settle)
 	defer cancel()
 	var before map[uuid.UUID]int64
-	quiet, probed, why := time.Now(), time.Time{}, ""
+	quiet, probed, moved, why := time.Now(), time.Time{}, time.Now(), ""
+	progress := r.progressed()
 	for {
 		if time.Since(probed) > probeEvery {
 			probed = time.Now()
@@ -50,23 +53,34 @@ func (r *run) settle(ctx context.Context) {
 			quiet = time.Now()
 		}
 		before = heads
+		if now := r.progressed(); now != progress {
+			progress, moved = now, time.Now()
+		}
 		if why == "" && time.Since(quiet) >= quietFor {
 			break
 		}
+		if time.Since(moved) > r.Settle && why != "" || ctx.Err() != nil {
+			r.settled(history.Unknown, "gave up settling after %s: %s", time.Since(began).Round(time.Second/10), why)
+			return
+		}
 		select {
 		case <-ctx.Done():
-			r.settled("gave up settling after %s: %s", time.Since(began).Round(time.Second/10), why)
-			return
 		case <-time.After(settleEvery):
 		}
 	}
-	r.settled("settled after %s", quiet.Sub(began).Round(time.Second/10))
+	r.settled(history.OK, "settled after %s", quiet.Sub(began).Round(time.Second/10))
 }
 
-func (r *run) settled(format string, args ...any) {
+// progressed grows with everything that gets further.
+func (r *run) progressed() int64 {
+	s := &r.stats
+	return s.Acked.Load() + s.Refused.Load() + s.Shown.Load() + s.Paged.Load() + s.Reconnects.Load()
+}
+
+func (r *run) settled(outcome history.Outcome, format string, args ...any) {
 	note := fmt.Sprintf(format, args...)
 	fmt.Fprintln(r.Out, note)
-	r.writer.Record(history.Event{Kind: history.Settled, Note: note})
+	r.writer.Record(history.Event{Kind: history.Settled, Outcome: outcome, Note: note})
 }
 
 func sameHeads(a, b map[uuid.UUID]int64) bool {
