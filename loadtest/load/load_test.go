@@ -1,0 +1,72 @@
+package load
+
+import (
+	"context"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/dozaar/dozaar/loadtest/history"
+)
+
+// TestArrivalsDoNotWait: what takes long delays later calls, but not when they are due, and none is left out.
+func TestArrivalsDoNotWait(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	began, calls, last := time.Now(), 0, time.Time{}
+	arrive(ctx, 1000, rand.New(rand.NewPCG(1, 1)), func(due time.Time) {
+		if due.Before(last) || due.After(time.Now()) {
+			t.Errorf("due at %s, after %s", due.Sub(began), last.Sub(began))
+		}
+		last = due
+		if calls++; calls == 1 {
+			time.Sleep(100 * time.Millisecond)
+		}
+		if calls == 1000 {
+			cancel()
+		}
+	})
+	if took := last.Sub(began); calls != 1000 || took < 800*time.Millisecond || took > 1200*time.Millisecond {
+		t.Errorf("%d were due within %s", calls, took)
+	}
+}
+
+func TestLatencyIsFromWhenItWasDue(t *testing.T) {
+	c, u, k := uuid.New(), uuid.New(), uuid.New()
+	event := func(at int, e history.Event) history.Event {
+		e.At, e.Conversation = time.Duration(at)*time.Millisecond, c
+		return e
+	}
+	l, err := Measure(history.Slice([]history.Event{
+		event(10, history.Event{Kind: history.Joined, Device: "a"}),
+		event(100, history.Event{Kind: history.Send, User: u, Client: k, Due: 50 * time.Millisecond}),
+		event(110, history.Event{Kind: history.Answer, User: u, Client: k}),
+		event(200, history.Event{Kind: history.Send, User: u, Client: k}),
+		event(250, history.Event{Kind: history.Answer, User: u, Client: k, Outcome: history.OK}),
+		event(300, history.Event{Kind: history.Shown, Device: "a", User: u, Sender: u, Client: k, Seq: 1}),
+		event(900, history.Event{Kind: history.Joined, Device: "b", LastSeq: 1}),
+		event(910, history.Event{Kind: history.Shown, Device: "b", User: u, Sender: u, Client: k, Seq: 1}), // a replay
+	}))
+	near := func(got, want time.Duration) bool { return got > want*99/100 && got < want*101/100 }
+	if err != nil || l.Acked.Count != 1 || !near(l.Acked.Max, 200*time.Millisecond) || l.Delivered.Count != 1 || !near(l.Delivered.Max, 250*time.Millisecond) {
+		t.Errorf("%+v, %v", l, err)
+	}
+}
+
+func TestPlans(t *testing.T) {
+	good := DefaultPlan()
+	good.Gateways, good.Secret = []string{"http://127.0.0.1:1"}, []byte("secret")
+	if err := good.validate(); err != nil {
+		t.Error(err)
+	}
+	for name, spoil := range map[string]func(*Plan){
+		"no gateway": func(p *Plan) { p.Gateways = nil }, "no secret": func(p *Plan) { p.Secret = nil },
+		"no rate": func(p *Plan) { p.Rate = 0 }, "a flat zipf": func(p *Plan) { p.Zipf = 1 },
+	} {
+		bad := good
+		if spoil(&bad); bad.validate() == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+}
