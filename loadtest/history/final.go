@@ -3,6 +3,8 @@ package history
 import (
 	"fmt"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // store takes the next message of the final history.
@@ -46,6 +48,12 @@ func (c *Checker) Verdict() Verdict {
 		c.settle(cv)
 	}
 	c.verdict.Duration = c.end
+	for i := range c.verdict.Examples { // a number that was left out is some message's
+		f := &c.verdict.Examples[i]
+		if m := c.conversations[f.Conversation].bySeq[f.Seq]; m != nil && f.Message == uuid.Nil {
+			f.Message, f.Client = m.id, m.client
+		}
+	}
 	return c.verdict
 }
 

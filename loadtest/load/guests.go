@@ -13,6 +13,12 @@ import (
 // changeWithin is how long a change of members is tried for.
 const changeWithin = time.Minute
 
+// outFor is longer than a removed member may be shown anything; knockFor is how long it then tries to join.
+const (
+	outFor   = 7 * time.Second
+	knockFor = 2 * time.Second
+)
+
 // host makes some conversation's guest a member, or none any more.
 func (r *run) host(ctx context.Context, random *rand.Rand, group *errgroup.Group) {
 	var guests []*guest
@@ -30,11 +36,30 @@ func (r *run) host(ctx context.Context, random *rand.Rand, group *errgroup.Group
 	}
 	group.Go(func() error {
 		defer g.mu.Unlock()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), changeWithin) // it is finished, once begun
-		defer cancel()
-		r.change(ctx, g)
+		changing, cancel := context.WithTimeout(context.WithoutCancel(ctx), changeWithin) // it is finished, once begun
+		r.change(changing, g)
+		cancel()
+		if !g.in {
+			g.knock(ctx)
+		}
 		return nil
 	})
+}
+
+// knock lets a guest who is none any more wait until that must be known everywhere, try to come back in, and go on trying for a while.
+func (g *guest) knock(ctx context.Context) {
+	for _, d := range g.devices {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(outFor):
+		}
+		d.Join(g.conversation.id)
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(knockFor):
+	}
 }
 
 // change turns a guest's membership. Where the server does not answer in time it stays open what came of it,

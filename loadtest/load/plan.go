@@ -25,7 +25,7 @@ type Plan struct {
 	Nameless  float64 // share of messages without a client id
 	Conflicts float64 // share of messages whose client id is used again for another
 	Moves     float64 // a second: a device leaves a conversation and comes back
-	Guests    float64 // a second: a guest is made a member or removed; every tenth conversation has one
+	Guests    float64 // a second: a guest is made a member or removed; every fifth conversation has one
 	Cuts      float64 // a second: a connection is cut
 
 	Settle  time.Duration // how long to wait for everything to come to rest while nothing gets any further

@@ -70,7 +70,7 @@ func (r *run) world() {
 		c := &conversation{id: uuid.New()}
 		c.add(r.user(fmt.Sprintf("buyer%d", i), 1+random.IntN(2)))
 		c.add(seller)
-		if r.Guests > 0 && i%10 == 0 {
+		if r.Guests > 0 && i%5 == 0 {
 			c.guest = &guest{user: r.user(fmt.Sprintf("guest%d", i), 1), conversation: c}
 			c.guest.conversations = append(c.guest.conversations, c)
 		}
