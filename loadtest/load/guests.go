@@ -21,12 +21,7 @@ const (
 
 // host makes some conversation's guest a member, or none any more.
 func (r *run) host(ctx context.Context, random *rand.Rand, group *errgroup.Group) {
-	var guests []*guest
-	for _, c := range r.conversations {
-		if c.guest != nil {
-			guests = append(guests, c.guest)
-		}
-	}
+	guests := r.guests()
 	if len(guests) == 0 {
 		return
 	}
@@ -44,6 +39,26 @@ func (r *run) host(ctx context.Context, random *rand.Rand, group *errgroup.Group
 		}
 		return nil
 	})
+}
+
+func (r *run) guests() (all []*guest) {
+	for _, c := range r.conversations {
+		if c.guest != nil {
+			all = append(all, c.guest)
+		}
+	}
+	return all
+}
+
+// latecomers makes every other guest a member at the end of the load, so that some have a whole conversation to catch up with.
+func (r *run) latecomers(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, changeWithin)
+	defer cancel()
+	for i, g := range r.guests() {
+		if i%2 == 0 && !g.in {
+			r.change(ctx, g)
+		}
+	}
 }
 
 // knock lets a guest who is none any more wait until that must be known everywhere, try to come back in, and go on trying for a while.

@@ -59,6 +59,7 @@ func (r *run) play(ctx context.Context) error {
 	if err := r.loaded(ctx); err != nil {
 		return err
 	}
+	r.latecomers(ctx)
 	r.settle(ctx)
 	return r.readBack(ctx)
 }
