@@ -66,6 +66,7 @@ func runLoad(ctx context.Context, args []string, out, progress io.Writer) (int, 
 	flags.Float64Var(&p.Conflicts, "conflicts", p.Conflicts, "share of the messages whose client id is used twice")
 	flags.Float64Var(&p.Moves, "moves", p.Moves, "a second: devices that leave a conversation and come back")
 	flags.Float64Var(&p.Guests, "guests", p.Guests, "a second: changes of members")
+	flags.Float64Var(&p.Looks, "looks", p.Looks, "a second: pages of history that users read")
 	flags.Float64Var(&p.Cuts, "cuts", p.Cuts, "a second: connections that are cut")
 	flags.DurationVar(&p.Settle, "settle", p.Settle, "how long to wait for everything to come to rest while nothing gets any further")
 	flags.StringVar(&p.History, "history", p.History, "the file to write")

@@ -157,6 +157,7 @@ func (c *Checker) about(cv *conversation, d *device, e *Event) {
 		c.identify(cv, e).shown = true
 		c.page(c.view(cv, d), e)
 	case Looked:
+		n.Looked++
 		c.entitled(cv, e)
 		c.identify(cv, e).shown = true
 	case Notified:

@@ -33,7 +33,7 @@ const (
 	Shown
 	// Paged: a message of a history page that the device read to fill what a join did not replay.
 	Paged
-	// Looked: a message of any other history page.
+	// Looked: a message of any other history page, which User read; no device needs to be named.
 	Looked
 	// Notified: `message:notification` came.
 	Notified

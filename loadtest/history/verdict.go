@@ -81,6 +81,7 @@ type Counts struct {
 	Stored        int64 `json:"stored"`
 	Shown         int64 `json:"shown"`
 	Paged         int64 `json:"paged"`
+	Looked        int64 `json:"looked"`
 	Notified      int64 `json:"notified"`
 	Marks         int64 `json:"marks"`
 	Seen          int64 `json:"seen"`
@@ -149,7 +150,7 @@ func (v Verdict) Print(out io.Writer) {
 	row("conversations", "%d, with %d devices", n.Conversations, n.Devices)
 	row("connections", "%d, of which %d came back; %d joins, %d replayed, %d had to page", n.Connects, n.Reconnects, n.Joins, n.Replays, n.Unrecovered)
 	row("messages", "%d sent in %d tries: %d acknowledged, %d refused, %d unknown; %d in the history", n.Sent, n.Tries, n.Acked, n.Refused, n.Unknown, n.Stored)
-	row("deliveries", "%d shown, %d paged, %d notified", n.Shown, n.Paged, n.Notified)
+	row("deliveries", "%d shown, %d paged, %d notified, %d looked at", n.Shown, n.Paged, n.Notified, n.Looked)
 	row("the rest", "%d marks, %d told; %d conflicts; %d admitted, %d expelled", n.Marks, n.Seen, n.Conflicts, n.Admissions, n.Expulsions)
 	for _, e := range v.Remarks {
 		row(e.At.Round(time.Second/10).String(), "%s", e.Note)

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dozaar/dozaar/loadtest/client"
+	"github.com/dozaar/dozaar/loadtest/history"
 )
 
 // arrive calls do at random times, so many a second on average, whatever do takes, until ctx ends. due is when the
@@ -43,6 +44,9 @@ func (r *run) load(ctx context.Context) error {
 		}},
 		{r.Guests, func(random *rand.Rand, group *errgroup.Group) func(time.Time) {
 			return func(time.Time) { r.host(ctx, random, group) }
+		}},
+		{r.Looks, func(random *rand.Rand, group *errgroup.Group) func(time.Time) {
+			return func(time.Time) { r.look(ctx, random, group) }
 		}},
 		{r.Cuts, func(random *rand.Rand, _ *errgroup.Group) func(time.Time) {
 			return func(time.Time) { r.devices[random.IntN(len(r.devices))].Cut() }
@@ -103,6 +107,26 @@ func (r *run) text(random *rand.Rand) (text string, attachments []string) {
 		attachments = []string{fmt.Sprintf("https://pictures.example/%d.jpg", n)}
 	}
 	return fmt.Sprintf("%d ", n) + strings.Repeat(fillers[random.IntN(len(fillers))], times), attachments
+}
+
+// look lets a user read some page of a conversation's history over HTTP, as when scrolling.
+func (r *run) look(ctx context.Context, random *rand.Rand, group *errgroup.Group) {
+	c := r.conversations[random.IntN(len(r.conversations))]
+	u := c.members[random.IntN(len(c.members))]
+	cursor, _, _ := u.devices[0].Place(c.id)
+	after := random.Int64N(cursor + 1)
+	group.Go(func() error {
+		page, err := client.History(ctx, r.api.http, r.api.gateway(), r.api.token(u.UserID, u.Username, ""), c.id, after)
+		if err != nil {
+			return nil //nolint:nilerr // nobody promises that a page can be read at any time
+		}
+		for _, m := range page.Messages {
+			e := client.StoredEvent(m)
+			e.Kind, e.User = history.Looked, u.UserID
+			r.writer.Record(e)
+		}
+		return nil
+	})
 }
 
 // move lets a device leave a conversation for some seconds.

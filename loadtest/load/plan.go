@@ -26,6 +26,7 @@ type Plan struct {
 	Conflicts float64 // share of messages whose client id is used again for another
 	Moves     float64 // a second: a device leaves a conversation and comes back
 	Guests    float64 // a second: a guest is made a member or removed; every fifth conversation has one
+	Looks     float64 // a second: a user reads a page of history
 	Cuts      float64 // a second: a connection is cut
 
 	Settle  time.Duration // how long to wait for everything to come to rest while nothing gets any further
@@ -41,7 +42,7 @@ type Plan struct {
 func DefaultPlan() Plan {
 	return Plan{
 		Rate: 100, Conversations: 50, Duration: time.Minute, Seed: 1,
-		Reads: 0.2, Typing: 0.1, Nameless: 0.02, Conflicts: 0.005, Moves: 2, Guests: 0.5, Settle: time.Minute, History: "history",
+		Reads: 0.2, Typing: 0.1, Nameless: 0.02, Conflicts: 0.005, Moves: 2, Guests: 0.5, Looks: 1, Settle: time.Minute, History: "history",
 	}
 }
 

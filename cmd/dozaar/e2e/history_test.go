@@ -19,6 +19,7 @@ func TestHistory(t *testing.T) {
 	plan := load.DefaultPlan()
 	plan.Gateways, plan.Secret = []string{"http://" + p.listen}, []byte(secret)
 	plan.Rate, plan.Conversations, plan.Duration, plan.Cuts = 60, 24, 12*time.Second, 1
+	plan.Check.Examples = 2
 	plan.History = filepath.Join(t.TempDir(), "history")
 	plan.Out = &lines{t}
 	loading, restarted := make(chan struct{}), make(chan struct{})
