@@ -4,6 +4,7 @@
 //
 //	go run ./loadtest/sockets                  the whole measurement, five rounds; writes docs/benchmarks/sockets.md
 //	QUICK=1 go run ./loadtest/sockets          one round with smaller numbers, in two minutes; prints only
+//	go run ./loadtest/sockets -rounds 5 -only layer,node -scenarios echo-one,paced     some of it; prints only
 //	go run ./loadtest/sockets -profile         where the memory of an idle connection of ours goes; prints only
 //
 // Each measurement starts a server in a fresh process and a client in another, on loopback; the servers
@@ -26,6 +27,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
 )
 
@@ -43,6 +45,7 @@ func run(args []string) error {
 	exact := flags.Bool("exact", false, "with -server: keep a record of every allocation")
 	profile := flags.Bool("profile", false, "only tell where the memory of an idle connection goes")
 	only := flags.String("only", "", "measure these alone, such as layer,node; prints only")
+	scenarios := flags.String("scenarios", "", "measure these alone, of "+strings.Join(allScenarios, ",")+"; prints only")
 	rounds := flags.Int("rounds", 0, "so many rounds instead of five; prints only")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -62,7 +65,7 @@ func run(args []string) error {
 	if os.Getenv("QUICK") == "1" {
 		plan = quickPlan()
 	}
-	if err := plan.narrow(*only, *rounds); err != nil {
+	if err := plan.narrow(*only, *scenarios, *rounds); err != nil {
 		return err
 	}
 	if *profile {

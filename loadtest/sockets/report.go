@@ -99,6 +99,9 @@ func table(p plan, r results) string {
 	}
 	b.WriteString(" | layer ÷ node | target |\n|---" + strings.Repeat("|--:", len(p.servers)) + "|--:|---|\n")
 	for _, m := range allMetrics {
+		if r[m] == nil { // its scenario was left out
+			continue
+		}
 		b.WriteString("| " + m.title(p))
 		for _, s := range p.servers {
 			b.WriteString(" | " + fmt.Sprintf(m.format, bench.Median(r[m][s])))

@@ -16,9 +16,10 @@ import (
 
 // plan is how much is measured.
 type plan struct {
-	rounds  int
-	servers []string
-	publish bool // write the page
+	rounds    int
+	servers   []string
+	scenarios []string
+	publish   bool // write the page
 
 	idle     [2]int // connections, each in a fresh process
 	settle   time.Duration
@@ -32,11 +33,16 @@ type plan struct {
 	window   int // and how many questions they keep on their way
 }
 
-var allServers = []string{"layer", "library", "node", "floor"}
+var (
+	allServers   = []string{"layer", "library", "node", "floor"}
+	allScenarios = []string{"idle", "crowd", "echo-one", "echo-many", "flood", "paced"}
+)
+
+func (p *plan) has(scenario string) bool { return slices.Contains(p.scenarios, scenario) }
 
 func fullPlan() plan {
 	return plan{
-		rounds: 5, servers: allServers, publish: true,
+		rounds: 5, servers: allServers, scenarios: allScenarios, publish: true,
 		idle: [2]int{5000, 15000}, settle: 3 * time.Second,
 		members: 1000, flood: 1000, paced: 200, every: 20 * time.Millisecond,
 		echoes: 100_000, askers: 200, pipeline: 50, window: 16,
@@ -52,18 +58,24 @@ func quickPlan() plan {
 }
 
 // narrow leaves some of the plan out; what is then measured is no longer for the page.
-func (p *plan) narrow(only string, rounds int) error {
+func (p *plan) narrow(servers, scenarios string, rounds int) error {
 	if rounds > 0 {
 		p.rounds, p.publish = rounds, false
 	}
-	if only == "" {
-		return nil
-	}
-	p.servers, p.publish = strings.Split(only, ","), false
-	for _, name := range p.servers {
-		if !slices.Contains(allServers, name) {
-			return fmt.Errorf("no server is called %q: there are %s", name, strings.Join(allServers, ", "))
+	for _, part := range []struct {
+		what, chosen string
+		of           *[]string
+	}{{"server", servers, &p.servers}, {"scenario", scenarios, &p.scenarios}} {
+		if part.chosen == "" {
+			continue
 		}
+		chosen := strings.Split(part.chosen, ",")
+		for _, name := range chosen {
+			if !slices.Contains(*part.of, name) {
+				return fmt.Errorf("no %s is called %q: there are %s", part.what, name, strings.Join(*part.of, ", "))
+			}
+		}
+		*part.of, p.publish = chosen, false
 	}
 	return nil
 }
@@ -79,15 +91,7 @@ func measure(ctx context.Context, out io.Writer, p plan) error {
 	}
 	all := make(results)
 	for round := range p.rounds {
-		for _, scenario := range []func(context.Context, plan, string, results) error{
-			func(ctx context.Context, p plan, s string, r results) error {
-				return idle(ctx, p, s, p.idle[0], r, true)
-			},
-			func(ctx context.Context, p plan, s string, r results) error {
-				return idle(ctx, p, s, p.idle[1], r, false)
-			},
-			work,
-		} {
+		for _, scenario := range []func(context.Context, plan, string, results) error{idle, crowd, work} {
 			for i := range p.servers {
 				server := p.servers[(i+round)%len(p.servers)]
 				if err := scenario(ctx, p, server, all); err != nil {

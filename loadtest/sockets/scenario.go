@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -11,8 +12,23 @@ import (
 // no part of a connection.
 const warmUp = 200
 
-// idle measures count connections that do nothing: how they come, what they keep, what they leave.
-func idle(ctx context.Context, p plan, name string, count int, r results, smaller bool) (err error) {
+// idle measures connections that do nothing: how they come, what they keep, what they leave.
+func idle(ctx context.Context, p plan, name string, r results) error {
+	if !p.has("idle") {
+		return nil
+	}
+	return waiting(ctx, p, name, p.idle[0], r, true)
+}
+
+// crowd is idle with more of them, and measures what they keep alone.
+func crowd(ctx context.Context, p plan, name string, r results) error {
+	if !p.has("crowd") {
+		return nil
+	}
+	return waiting(ctx, p, name, p.idle[1], r, false)
+}
+
+func waiting(ctx context.Context, p plan, name string, count int, r results, smaller bool) (err error) {
 	pair, err := startPair(ctx, name)
 	if err != nil {
 		return err
@@ -79,6 +95,9 @@ func idle(ctx context.Context, p plan, name string, count int, r results, smalle
 
 // work measures what connections cost that do something.
 func work(ctx context.Context, p plan, name string, r results) (err error) {
+	if !slices.ContainsFunc([]string{"echo-one", "echo-many", "flood", "paced"}, p.has) {
+		return nil
+	}
 	pair, err := startPair(ctx, name)
 	if err != nil {
 		return err
@@ -92,9 +111,13 @@ func work(ctx context.Context, p plan, name string, r results) (err error) {
 	}
 
 	for _, echo := range []struct {
+		name          string
 		metric        *metric
 		conns, window int
-	}{{echoOne, p.askers, 1}, {echoMany, p.pipeline, p.window}} {
+	}{{"echo-one", echoOne, p.askers, 1}, {"echo-many", echoMany, p.pipeline, p.window}} {
+		if !p.has(echo.name) {
+			continue
+		}
 		c := command{Do: "echo", Conns: echo.conns, Window: echo.window, Count: p.echoes / 10}
 		if _, err := pair.cost(c, &struct{}{}); err != nil { // to warm up
 			return err
@@ -107,10 +130,14 @@ func work(ctx context.Context, p plan, name string, r results) (err error) {
 		r.add(echo.metric, name, float64(p.echoes)/cpu)
 	}
 	for _, room := range []struct {
+		name     string
 		metric   *metric
 		messages int
 		every    time.Duration
-	}{{flood, p.flood, 0}, {paced, p.paced, p.every}} {
+	}{{"flood", flood, p.flood, 0}, {"paced", paced, p.paced, p.every}} {
+		if !p.has(room.name) {
+			continue
+		}
 		c := command{Do: "room", Window: 64, EverySec: room.every.Seconds(), Count: room.messages / 10}
 		if _, err := pair.cost(c, &said{}); err != nil {
 			return err

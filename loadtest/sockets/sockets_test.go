@@ -38,6 +38,21 @@ func TestTitles(t *testing.T) {
 	}
 }
 
+func TestNarrow(t *testing.T) {
+	p := fullPlan()
+	if err := p.narrow("layer,floor", "paced", 3); err != nil || p.publish || p.rounds != 3 || len(p.servers) != 2 || !p.has("paced") || p.has("flood") {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if report := table(p, results{paced: {"layer": {1}, "floor": {2}}}); strings.Count(report, "\n") != 3 {
+		t.Errorf("not only what was measured is told:\n%s", report)
+	}
+	for _, wrong := range [][2]string{{"nodes", ""}, {"", "echo"}} {
+		if p := fullPlan(); p.narrow(wrong[0], wrong[1], 0) == nil {
+			t.Errorf("%v was taken", wrong)
+		}
+	}
+}
+
 func TestPageKeepsItsWords(t *testing.T) {
 	got, err := bench.Between("before\n"+bench.PageBegin+"old\n"+bench.PageEnd+"after\n", "new\n")
 	if want := "before\n" + bench.PageBegin + "\nnew\n\n" + bench.PageEnd + "after\n"; err != nil || got != want {

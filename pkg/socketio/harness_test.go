@@ -57,13 +57,13 @@ func (h *script) Disconnected(s *Socket, reason string) {
 
 // rig is a server under test, on a loopback port. Its end checks that no goroutine is left.
 type rig struct {
-	t      *testing.T
+	t      testing.TB
 	server *Server
 	http   *httptest.Server
 	client *http.Client
 }
 
-func newRig(t *testing.T, cfg Config, handlers map[string]Handler) *rig {
+func newRig(t testing.TB, cfg Config, handlers map[string]Handler) *rig {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	if cfg.ShutdownPause == 0 {
@@ -125,7 +125,7 @@ func (r *rig) metric(m prometheus.Metric) float64 {
 }
 
 // eventually waits for what another goroutine brings about.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
@@ -135,7 +135,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 // receive takes from a channel that something must be sent to.
-func receive[T any](t *testing.T, what string, c <-chan T) T {
+func receive[T any](t testing.TB, what string, c <-chan T) T {
 	t.Helper()
 	select {
 	case v := <-c:
@@ -157,7 +157,7 @@ type peer interface {
 
 // wsPeer is a client over websocket.
 type wsPeer struct {
-	t    *testing.T
+	t    testing.TB
 	conn *websocket.Conn
 	sid  string
 	mu   sync.Mutex
@@ -179,7 +179,7 @@ func (r *rig) websocket() *wsPeer {
 	return p
 }
 
-func openSID(t *testing.T, open string) string {
+func openSID(t testing.TB, open string) string {
 	t.Helper()
 	var o struct{ SID string }
 	if err := json.Unmarshal([]byte(open[1:]), &o); err != nil || o.SID == "" {
@@ -312,7 +312,7 @@ func (p *pollPeer) next() (string, error) {
 func (p *pollPeer) close() { p.send("1"); p.cancel() }
 
 // expect reads the next packet and requires how it begins.
-func expect(t *testing.T, p peer, prefix string) string {
+func expect(t testing.TB, p peer, prefix string) string {
 	t.Helper()
 	packet, err := p.next()
 	if err != nil {
@@ -325,7 +325,7 @@ func expect(t *testing.T, p peer, prefix string) string {
 }
 
 // expectEnd requires that nothing comes any more but the end, and returns the close code, if any.
-func expectEnd(t *testing.T, p peer) int {
+func expectEnd(t testing.TB, p peer) int {
 	t.Helper()
 	packet, err := p.next()
 	if err == nil {
