@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Packet is an event encoded and framed once, to be sent to any number of sockets of one namespace.
@@ -137,7 +135,7 @@ func appendArg(buf []byte, a any) ([]byte, error) {
 			return append(buf, '"'), nil
 		}
 	case json.RawMessage:
-		if jsontext.Value(a).IsValid(jsontext.AllowDuplicateNames(true)) {
+		if validJSON(a) {
 			return append(buf, a...), nil
 		}
 	}

@@ -72,19 +72,26 @@ func compacted(t *testing.T, data []byte) []byte {
 	return escaped.Bytes()
 }
 
-// FuzzSplitArray lets nothing through that encoding/json refuses, and reads the same elements.
+// FuzzSplitArray takes what encoding/json takes, as arrays, as objects and as any value, and reads the
+// same elements.
 func FuzzSplitArray(f *testing.F) {
 	for _, text := range []string{
 		`[]`, `["x",{"a":1,"b":[true,null]}]`, `["\ud83d\ude00"]`, `[1e5,-0.1]`, `[{"a":1,"a":2}]`, `["\ud800"]`, `[1e999]`,
-		`[{"\u0061":1,"a":2}]`, `[ 1 , 2 ]`, `[01]`, `[[[[[[]]]]]]`, "[\"\x00\"]",
+		`[{"\u0061":1,"a":2}]`, `[ 1 , 2 ]`, `[01]`, `[[[[[[]]]]]]`, "[\"\x00\"]", `{"a":{"b":[{},"\""]}}`, `["a long text that ends \\"]`,
+		`[` + strings.Repeat(`{"a":[`, 70) + strings.Repeat(`]}`, 70) + `]`, `["\u00\x100"]`, `[-]`, `[1.]`, `[1e+]`, `["\x7f\xff"]`, ` null `,
 	} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if !utf8.Valid(data) {
-			return
+		valid := json.Valid(data)
+		starts := func(c string) bool { return bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte(c)) }
+		if validJSON(data) != valid || (checkObject(data) == nil) != (valid && starts("{")) {
+			t.Fatalf("%q is JSON: %v, an object: %v", data, validJSON(data), checkObject(data))
 		}
 		got, err := splitArray(data)
+		if (err == nil) != (valid && starts("[")) {
+			t.Fatalf("%q is an array: %v", data, err)
+		}
 		if err != nil {
 			return
 		}

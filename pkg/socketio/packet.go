@@ -126,8 +126,10 @@ func (p *packet) decodeEvent(data []byte) error {
 	if len(args) == 0 || args[0][0] != '"' {
 		return malformed("event without a name")
 	}
-	var plain bool
-	if p.name, plain = plainText(args[0]); !plain {
+	quoted := args[0]
+	if plainRun(quoted[1:]) == len(quoted)-2 {
+		p.name = string(quoted[1 : len(quoted)-1])
+	} else {
 		if err := json.Unmarshal(args[0], &p.name); err != nil {
 			return fmt.Errorf("%w: %w", errProtocol, err)
 		}
