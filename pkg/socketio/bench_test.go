@@ -36,7 +36,7 @@ func BenchmarkEvent(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := encodePacket(typeAck, "/", p.ack, []any{p.args[0]}); err != nil {
+		if _, _, err := encodePacket(typeAck, "/", p.ack, []any{p.args[0]}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -30,7 +30,7 @@ type client struct {
 	joining *joining
 
 	mu       sync.Mutex  // guards what follows
-	sockets  []*Socket   // left ones stay until their namespace is joined again
+	sockets  []*Socket   // left ones stay until their namespace is joined again; changed with inbound held as well
 	deadline *time.Timer // of joining a namespace; nil while there is one
 	gone     bool        // the session is over
 }
@@ -81,9 +81,8 @@ func (c *client) idleLocked() bool {
 	return true
 }
 
+// find is called with inbound held, so the sockets do not change.
 func (c *client) find(namespace []byte) *Socket {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	for _, s := range c.sockets {
 		if s.ns.name == string(namespace) {
 			return s
@@ -114,7 +113,8 @@ func (c *client) message(data []byte, binary bool) (reason string) {
 	case p.kind == typeDisconnect:
 		return c.leave(s)
 	case p.attachments > 0:
-		c.partial, c.size = &p, len(data)
+		waiting := p // of its own: p is not to be moved to the heap
+		c.partial, c.size = &waiting, len(data)
 		return ""
 	}
 	c.dispatch(s, p, nil)
@@ -144,13 +144,14 @@ func (c *client) attachment(data []byte) (reason string) {
 // dispatch hands an event to the handler, on this goroutine. Events for a socket that was closed a
 // moment ago are no error: the client cannot know yet.
 func (c *client) dispatch(s *Socket, p packet, parts [][]byte) {
-	if s.ctx.Err() != nil {
+	if s.gone.Load() {
 		return
 	}
 	c.srv.metrics.events.Inc()
 	e := Event{Name: p.name, Args: p.args, Attachments: parts}
 	if p.ack != noAck {
-		e.ack = &ack{socket: s, id: p.ack}
+		e.ack = &p.memory.ack
+		e.ack.socket, e.ack.id = s, p.ack
 	}
 	defer s.caught("Event")
 	s.ns.handler.Event(s.ctx, s, e)
@@ -179,7 +180,7 @@ func (c *client) part(s *Socket, reason string) bool {
 		return false
 	}
 	s.over, s.reason = true, reason
-	s.cancel()
+	s.cut()
 	return true
 }
 
@@ -224,7 +225,7 @@ func (c *client) cut() {
 	c.gone = true
 	c.disarm()
 	for _, s := range c.sockets {
-		s.cancel()
+		s.cut()
 	}
 }
 

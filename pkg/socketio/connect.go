@@ -51,7 +51,7 @@ func (c *client) connect(p packet) (reason string) {
 	c.mu.Lock()
 	c.sockets = append(c.sockets, s)
 	if c.gone {
-		s.cancel()
+		s.cut()
 	}
 	c.disarm()
 	c.mu.Unlock()

@@ -40,29 +40,32 @@ func Encode(namespace, event string, args ...any) (*Packet, error) {
 	if reservedEvent(event) {
 		return nil, fmt.Errorf("socketio: event name %q is reserved", event)
 	}
-	return encodePacket(typeEvent, namespace, -1, append([]any{event}, args...))
+	first, more, err := encodePacket(typeEvent, namespace, noAck, append([]any{event}, args...))
+	if err != nil {
+		return nil, err
+	}
+	return &Packet{namespace: namespace, first: first, more: more}, nil
 }
 
 // frameRoom is the longest header of an unmasked websocket frame.
 const frameRoom = 10
 
-// encodePacket builds an EVENT or ACK, binary where args need it. A negative id is none.
-func encodePacket(kind byte, namespace string, id int64, args []any) (*Packet, error) {
-	p := &Packet{namespace: namespace}
+// encodePacket builds an EVENT or ACK, binary where args need it: then more are its attachments.
+func encodePacket(kind byte, namespace string, id int64, args []any) (first frame, more []frame, err error) {
 	for i, a := range args {
 		if b, ok := a.(Binary); ok {
-			if p.more == nil {
+			if more == nil {
 				args = append([]any(nil), args...)
 			}
-			args[i] = placeholder{Placeholder: true, Num: len(p.more)}
-			p.more = append(p.more, framed(opBinary, b))
+			args[i] = placeholder{Placeholder: true, Num: len(more)}
+			more = append(more, framed(opBinary, b))
 		}
 	}
 	buf := make([]byte, frameRoom, frameRoom+sizeHint(namespace, args))
 	buf = append(buf, engineMessage)
-	if len(p.more) > 0 {
+	if len(more) > 0 {
 		buf = append(buf, kind+(typeBinaryEvent-typeEvent))
-		buf = strconv.AppendInt(buf, int64(len(p.more)), 10)
+		buf = strconv.AppendInt(buf, int64(len(more)), 10)
 		buf = append(buf, '-')
 	} else {
 		buf = append(buf, kind)
@@ -71,15 +74,13 @@ func encodePacket(kind byte, namespace string, id int64, args []any) (*Packet, e
 		buf = append(buf, namespace...)
 		buf = append(buf, ',')
 	}
-	if id >= 0 {
+	if id != noAck {
 		buf = strconv.AppendInt(buf, id, 10)
 	}
-	buf, err := appendArgs(buf, args)
-	if err != nil {
-		return nil, err
+	if buf, err = appendArgs(buf, args); err != nil {
+		return frame{}, nil, err
 	}
-	p.first = finishFrame(buf, opText)
-	return p, nil
+	return finishFrame(buf, opText), more, nil
 }
 
 // sizeHint is about as much as a packet takes.

@@ -88,7 +88,7 @@ func FuzzSplitArray(f *testing.F) {
 		if validJSON(data) != valid || (checkObject(data) == nil) != (valid && starts("{")) {
 			t.Fatalf("%q is JSON: %v, an object: %v", data, validJSON(data), checkObject(data))
 		}
-		got, err := splitArray(data)
+		got, err := splitArray(nil, data)
 		if (err == nil) != (valid && starts("[")) {
 			t.Fatalf("%q is an array: %v", data, err)
 		}
@@ -145,11 +145,11 @@ func FuzzEncode(f *testing.F) {
 		if id = max(id, noAck); id > maxAckID {
 			return
 		}
-		p, err := encodePacket(typeEvent, "/chat", id, []any{name, text})
+		first, _, err := encodePacket(typeEvent, "/chat", id, []any{name, text})
 		if err != nil {
 			t.Fatal(err)
 		}
-		body := p.first.payload()
+		body := first.payload()
 		got, err := decodePacket(body[1:], 0)
 		if err != nil {
 			t.Fatalf("%q: %v", body, err)

@@ -381,7 +381,7 @@ func TestSplitArrayAccepts(t *testing.T) {
 		`["x",{` + manyKeys(500) + `}]`, `["x",{"a":{"a":{"a":[]}},"b":{"a":1}}]`, `["x",true,false,null,{},[]]`,
 		`["x",{"a":1,"a":2}]`, `["x","\ud800"]`, `["x",1e999]`,
 	} {
-		if _, err := splitArray([]byte(text)); err != nil {
+		if _, err := splitArray(nil, []byte(text)); err != nil {
 			t.Errorf("%.60s: %v", text, err)
 		}
 	}

@@ -13,21 +13,20 @@ var errJSON = errors.New("malformed JSON")
 // whatever it is given.
 const maxNesting = 10_000
 
-// splitArray checks the syntax of a JSON array (RFC 8259) and returns its elements, which alias data. What
+// splitArray checks the syntax of a JSON array (RFC 8259) and appends its elements, which alias data. What
 // the text means is left to the Handler: what it says of a name that stands twice, or of half a surrogate
 // pair, can name the field, and need not cost the connection.
 //
 // Every event passes through here and, where it is sent on, through validJSON. A scan that only checks
 // takes a fraction of what a decoder does.
-func splitArray(data []byte) ([]json.RawMessage, error) {
+func splitArray(elements []json.RawMessage, data []byte) ([]json.RawMessage, error) {
 	i := skipSpace(data, 0)
 	if i == len(data) || data[i] != '[' {
 		return nil, errJSON
 	}
 	if i = skipSpace(data, i+1); i < len(data) && data[i] == ']' {
-		return nil, endOfText(data, i+1)
+		return elements, endOfText(data, i+1)
 	}
-	elements := make([]json.RawMessage, 0, 4)
 	for {
 		end := scanValue(data, i, maxNesting-1)
 		if end < 0 {

@@ -17,7 +17,7 @@ func TestNesting(t *testing.T) {
 				"[" + inner + "0" + strings.Repeat(pair[1], depth-1) + "}",
 				"[" + inner + "[]" + strings.Repeat(pair[1], depth-1) + "]",
 			} {
-				_, err := splitArray([]byte(text))
+				_, err := splitArray(nil, []byte(text))
 				if want := json.Valid([]byte(text)); (err == nil) != want || validJSON([]byte(text)) != want {
 					t.Errorf("%d deep, %.20s…%s: %v, want %v", depth, text, text[len(text)-1:], err, want)
 				}
@@ -26,13 +26,13 @@ func TestNesting(t *testing.T) {
 	}
 	// Arrays and objects by turns, closed in the wrong order where it changes.
 	mixed := strings.Repeat(`[{"a":`, 100) + "1" + strings.Repeat("}]", 100)
-	if _, err := splitArray([]byte(mixed)); err != nil {
+	if _, err := splitArray(nil, []byte(mixed)); err != nil {
 		t.Error(err)
 	}
 	for i := range mixed {
 		if c := mixed[i]; c == '}' || c == ']' {
 			swapped := mixed[:i] + string('}'^']'^c) + mixed[i+1:]
-			if _, err := splitArray([]byte(swapped)); err == nil {
+			if _, err := splitArray(nil, []byte(swapped)); err == nil {
 				t.Fatalf("byte %d is %q and let in", i, swapped[i])
 			}
 		}

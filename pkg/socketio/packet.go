@@ -46,8 +46,15 @@ type packet struct {
 	ack         int64 // noAck for none
 	attachments int
 	payload     []byte            // of CONNECT: an object, or nil
-	args        []json.RawMessage // of an event, its name first
+	args        []json.RawMessage // of an event, behind its name
 	name        string
+	memory      *eventMemory // of an event
+}
+
+// eventMemory is what an event takes besides its bytes, most of the time, in one piece.
+type eventMemory struct {
+	ack  ack
+	args [4]json.RawMessage // the first is the name
 }
 
 // decodePacket decodes what a client may send: CONNECT, DISCONNECT and events, in UTF-8. Everything
@@ -119,7 +126,8 @@ func (p *packet) decodeEvent(data []byte) error {
 		}
 		p.ack, data = int64(id), data[digits:]
 	}
-	args, err := splitArray(data)
+	p.memory = new(eventMemory)
+	args, err := splitArray(p.memory.args[:0], data)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errProtocol, err)
 	}
@@ -130,9 +138,11 @@ func (p *packet) decodeEvent(data []byte) error {
 	if plainRun(quoted[1:]) == len(quoted)-2 {
 		p.name = string(quoted[1 : len(quoted)-1])
 	} else {
-		if err := json.Unmarshal(args[0], &p.name); err != nil {
+		var name string // of its own: p is not to be moved to the heap
+		if err := json.Unmarshal(quoted, &name); err != nil {
 			return fmt.Errorf("%w: %w", errProtocol, err)
 		}
+		p.name = name
 	}
 	if reservedEvent(p.name) {
 		return malformed("reserved event name")

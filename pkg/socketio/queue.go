@@ -53,10 +53,10 @@ func (q *sendQueue) take(spare []frame) []frame {
 	return batch
 }
 
-func (q *sendQueue) release(batch []frame) {
-	for i := range batch {
-		q.bytes -= batch[i].cost()
-		batch[i] = frame{}
+func (q *sendQueue) release(bytes int) {
+	q.bytes -= bytes
+	if len(q.waiters) == 0 {
+		return
 	}
 	q.waiters = slices.DeleteFunc(q.waiters, func(w waiter) bool {
 		if q.bytes <= w.below {

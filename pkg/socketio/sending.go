@@ -1,15 +1,15 @@
 package socketio
 
 // send queues frames, all or none, and never blocks. False when the session takes no more.
-func (s *session) send(frames ...frame) bool {
+func (s *session) send(first frame, more ...frame) bool {
+	cost := first.cost()
+	for _, f := range more {
+		cost += f.cost()
+	}
 	s.mu.Lock()
 	if s.state != stateOpen {
 		s.mu.Unlock()
 		return false
-	}
-	cost := 0
-	for _, f := range frames {
-		cost += f.cost()
 	}
 	if s.queue.bytes+cost > s.srv.cfg.SendBuffer {
 		s.mu.Unlock()
@@ -17,15 +17,16 @@ func (s *session) send(frames ...frame) bool {
 		s.abort(ReasonSlowClient)
 		return false
 	}
-	for _, f := range frames {
-		s.queue.push(f)
-	}
-	if s.replying && s.ws != nil && !s.writing && len(s.queue.frames) == 1 {
-		s.replying, s.writing = false, true
-		batch := s.take()
+	if more == nil && s.ws != nil && !s.writing && len(s.queue.frames) == 0 && s.replying.CompareAndSwap(true, false) {
+		s.writing = true
+		s.queue.bytes += cost
 		s.mu.Unlock()
-		s.writeNow(batch)
+		s.writeNow(first)
 		return true
+	}
+	s.queue.push(first)
+	for _, f := range more {
+		s.queue.push(f)
 	}
 	s.kick()
 	s.mu.Unlock()
@@ -37,13 +38,18 @@ func (s *session) kick() {
 	switch {
 	case s.ws == nil:
 		s.poll.wake()
-	case !s.writing:
+	case s.writing:
+	case s.ws.in.raw == nil || s.state != stateOpen: // a write may block
 		s.writing = true
 		s.srv.tasks.Go(s.write)
+	default:
+		s.writing = true
+		s.writer.add(s)
 	}
 }
 
-// write empties the queue into the websocket and ends; there is at most one at a time.
+// write empties the queue into the websocket and ends. It may block. There is at most one at a time who
+// writes: whoever set writing.
 func (s *session) write() {
 	for {
 		s.mu.Lock()
@@ -58,43 +64,88 @@ func (s *session) write() {
 		}
 		batch := s.take()
 		s.mu.Unlock()
-		n, err := s.ws.write(batch)
+		n, err := s.ws.write(batch, true)
 		s.written(batch, n, err)
 	}
 }
 
-// writeNow writes a batch of one frame on the caller's goroutine, as far as the socket takes it without
-// waiting. For an answer that costs less than a goroutine that does it; whatever comes in numbers is
-// better gathered by one.
-func (s *session) writeNow(batch []frame) {
-	buf := batch[0].buf
-	n, err := s.ws.push(buf)
-	if err == nil && n < len(buf) {
-		s.spawn(func() {
-			m, err := s.ws.put(buf[n:])
-			s.written(batch, n+m, err)
-			s.write()
-		})
+// writeSome writes what waits as far as the socket takes it without waiting. It is the writer's part.
+func (s *session) writeSome() {
+	s.mu.Lock()
+	batch := s.take()
+	s.mu.Unlock()
+	n, err := s.ws.write(batch, false)
+	if rest := after(batch, n); err == nil && len(rest) > 0 {
+		s.finishWrite(batch, rest, n)
 		return
 	}
-	s.written(batch, n, err)
 	s.mu.Lock()
-	more := len(s.queue.frames) > 0 || s.state != stateOpen
-	s.writing = more
+	s.sent(batch)
+	s.wrote(n, err)
+}
+
+// writeNow writes one frame on the caller's goroutine, as far as the socket takes it without waiting.
+// For an answer that costs less than to have it done elsewhere; whatever comes in numbers is better
+// gathered. Its cost is counted already.
+func (s *session) writeNow(f frame) {
+	n, err := s.ws.push(f.buf)
+	if err == nil && n < len(f.buf) {
+		batch := []frame{f}
+		s.finishWrite(batch, after(batch, n), n)
+		return
+	}
+	s.mu.Lock()
+	s.queue.release(f.cost())
+	s.took = true
+	s.wrote(n, err)
+}
+
+// wrote is the end of a write that did not wait: n bytes have gone out, or err came of it. Others write
+// what has come meanwhile. mu is held and let go of.
+func (s *session) wrote(n int, err error) {
+	switch {
+	case err != nil, s.state == stateClosed:
+	case s.state == stateDraining: // the end of it may block
+		s.srv.tasks.Go(s.write)
+	case len(s.queue.frames) > 0:
+		s.writer.add(s)
+	default:
+		s.writing = false
+	}
 	s.mu.Unlock()
-	if more {
-		s.spawn(s.write)
+	s.srv.metrics.sent.Add(float64(n))
+	if err != nil {
+		s.abort(ReasonTransportError)
 	}
 }
 
-// spawn runs f on a goroutine of its own, unless the session is closed: then the server may be waiting
-// for its goroutines already.
-func (s *session) spawn(f func()) {
+// finishWrite writes the rest of a batch of which n bytes have gone out, on a goroutine of its own: the
+// peer takes no more for now. When the session is closed, the server may be waiting for its goroutines
+// already.
+func (s *session) finishWrite(batch, rest []frame, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != stateClosed {
-		s.srv.tasks.Go(f)
+	if s.state == stateClosed {
+		return
 	}
+	s.srv.tasks.Go(func() {
+		m, err := s.ws.write(rest, true)
+		s.written(batch, n+m, err)
+		s.write()
+	})
+}
+
+// after is what is left of a batch when n bytes of it are gone.
+func after(batch []frame, n int) []frame {
+	for i, f := range batch {
+		if n < len(f.buf) {
+			rest := append([]frame(nil), batch[i:]...)
+			rest[0].buf = f.buf[n:]
+			return rest
+		}
+		n -= len(f.buf)
+	}
+	return nil
 }
 
 // take hands over all that waits. mu is held.
@@ -117,8 +168,13 @@ func (s *session) written(batch []frame, n int, err error) {
 
 // sent gives a batch's share of the buffer back. mu is held.
 func (s *session) sent(batch []frame) {
-	s.queue.release(batch)
+	cost := 0
+	for _, f := range batch {
+		cost += f.cost()
+	}
+	s.queue.release(cost)
 	s.took = true
+	clear(batch)
 	if cap(batch) <= 64 {
 		s.spare = batch
 	}

@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,8 +23,10 @@ type Server struct {
 	buffers  sync.Pool  // of *[]byte: what connections read with
 	chunks   sync.Pool  // of *[]byte: what small frames are gathered in
 	writes   *sync.Pool // of *rawWrite, where there are such
+	writers  []*writer
 	newLayer func(*session) layer
 
+	opening    atomic.Uint64
 	unjoined   atomic.Int64 // connections that belong to no namespace
 	handshakes *rate.Limiter
 	places     *places // nil: no limit per address
@@ -60,6 +63,9 @@ func New(cfg Config) *Server {
 		namespaces: make(map[string]*namespace),
 		sessions:   make(map[string]*session),
 		idle:       make(chan struct{}),
+	}
+	for range runtime.GOMAXPROCS(0) {
+		s.writers = append(s.writers, &writer{tasks: &s.tasks})
 	}
 	s.handshakes, s.places = cfg.Handshakes.limiter(), newPlaces(cfg.ConnectionsPerAddress)
 	s.library = newLibrary(s)
@@ -138,6 +144,11 @@ func (s *Server) remove(sess *session, transport string, owed bool) {
 		return
 	}
 	drop()
+}
+
+// nextWriter spreads the sessions over the writers.
+func (s *Server) nextWriter() *writer {
+	return s.writers[s.opening.Add(1)%uint64(len(s.writers))]
 }
 
 func (s *Server) forget() { s.tasks.Done() }

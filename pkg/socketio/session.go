@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,6 +35,7 @@ const (
 // (leave); the transport closes at once (abort), or after what waits has been sent (drain).
 type session struct {
 	srv     *Server
+	writer  *writer
 	id      string
 	remote  string
 	header  http.Header  // until it is packed; guarded by inbound
@@ -46,6 +48,9 @@ type session struct {
 
 	inbound sync.Mutex // held while a packet is handled; taken before mu
 
+	over     atomic.Bool // no packet is handled any more
+	replying atomic.Bool // what is sent next is likely to be the answer, and all of it, to what was read last
+
 	mu       sync.Mutex // guards what follows
 	state    sessionState
 	reason   string  // why it is over; the layer has been told, or is about to be
@@ -57,7 +62,6 @@ type session struct {
 	took     bool      // something was sent since busy last asked
 	spare    []frame   // the last batch's array, for reuse
 	writing  bool      // a goroutine writes to ws
-	replying bool      // what is sent next is likely to be the answer, and all of it, to what was read last
 	pinged   bool      // a pong is awaited
 	owed     bool      // the client closed by POST; the poll that it had on the way is answered once
 	due      time.Time // of the next ping, or of the pong
@@ -67,7 +71,7 @@ type session struct {
 
 func newSession(srv *Server, r *http.Request) *session {
 	s := &session{
-		srv: srv, id: rand.Text(), remote: r.RemoteAddr, header: r.Header, query: r.URL.RawQuery,
+		srv: srv, writer: srv.nextWriter(), id: rand.Text(), remote: r.RemoteAddr, header: r.Header, query: r.URL.RawQuery,
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
@@ -147,13 +151,10 @@ func (s *session) transportLocked() string {
 // receive handles one Engine.IO packet; inbound is held. last says that nothing is known to come behind
 // it. False when the session is over.
 func (s *session) receive(data []byte, binary, last bool) bool {
-	s.mu.Lock()
-	open := s.state == stateOpen
-	s.replying = last
-	s.mu.Unlock()
-	if !open {
+	if s.over.Load() {
 		return false
 	}
+	s.replying.Store(last)
 	s.srv.metrics.received.Add(float64(len(data)))
 	if binary {
 		return s.deliver(data, true)
@@ -250,6 +251,7 @@ func (s *session) leave(reason string) {
 		return
 	}
 	s.reason = reason
+	s.over.Store(true)
 	s.cancel()
 	s.overlay.cut()
 	s.srv.metrics.closes.add(reason)

@@ -22,7 +22,13 @@ type Socket struct {
 
 	over     bool        // out of the namespace; guarded by client.mu
 	reason   string      // and why; guarded by client.mu
+	gone     atomic.Bool // ctx has ended
 	finished atomic.Bool // Disconnected has been called
+}
+
+func (s *Socket) cut() {
+	s.gone.Store(true)
+	s.cancel()
 }
 
 // ID is public: it is told to the client, and unlike the session's it gives no access.
@@ -44,7 +50,7 @@ func (s *Socket) Emit(event string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	if !s.sendPacket(p) {
+	if !s.send(p.first, p.more) {
 		return ErrClosed
 	}
 	return nil
@@ -58,17 +64,14 @@ func (s *Socket) Send(p *Packet) {
 			"packet", p.namespace, "socket", s.ns.name)
 		return
 	}
-	s.sendPacket(p)
+	s.send(p.first, p.more)
 }
 
-func (s *Socket) sendPacket(p *Packet) bool {
-	if s.ctx.Err() != nil {
+func (s *Socket) send(first frame, more []frame) bool {
+	if s.gone.Load() {
 		return false
 	}
-	if p.more == nil {
-		return s.client.sess.send(p.first)
-	}
-	return s.client.sess.send(append([]frame{p.first}, p.more...)...)
+	return s.client.sess.send(first, more...)
 }
 
 // Close sends the client away: a namespace DISCONNECT behind what waits to be sent, then the end of
@@ -124,10 +127,10 @@ func (e Event) Ack(args ...any) {
 		return
 	}
 	s := e.ack.socket
-	p, err := encodePacket(typeAck, s.ns.name, e.ack.id, args)
+	first, more, err := encodePacket(typeAck, s.ns.name, e.ack.id, args)
 	if err != nil {
 		s.client.srv.cfg.Logger.Error("acknowledgement cannot be encoded", "event", e.Name, "error", err)
 		return
 	}
-	s.sendPacket(p)
+	s.send(first, more)
 }

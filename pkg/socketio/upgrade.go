@@ -42,7 +42,7 @@ func (s *session) probing(c *wsConn) bool {
 		s.poll.wake()
 		s.mu.Unlock()
 	})
-	if _, err := c.write([]frame{textFrame(enginePong, []byte("probe"))}); err != nil {
+	if _, err := c.write([]frame{textFrame(enginePong, []byte("probe"))}, true); err != nil {
 		return s.unprobe(c)
 	}
 	if !c.expect("5") {

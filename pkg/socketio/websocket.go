@@ -71,10 +71,15 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (*wsConn, bool) 
 	return c, true
 }
 
-// write sends frames in as few writes as it can and tells how many bytes went out.
-func (c *wsConn) write(batch []frame) (sent int, err error) {
+// write sends frames in as few writes as it can and tells how many bytes went out. Unless it may wait, it
+// sends only what the socket takes at once.
+func (c *wsConn) write(batch []frame, wait bool) (sent int, err error) {
+	put := c.push
+	if wait {
+		put = c.put
+	}
 	if len(batch) == 1 {
-		return c.put(batch[0].buf)
+		return put(batch[0].buf)
 	}
 	scratch := c.srv.chunks.Get().(*[]byte)
 	defer c.srv.chunks.Put(scratch)
@@ -87,8 +92,8 @@ func (c *wsConn) write(batch []frame) (sent int, err error) {
 			}
 			f.buf = chunk
 		}
-		n, err := c.put(f.buf)
-		if sent += n; err != nil {
+		n, err := put(f.buf)
+		if sent += n; err != nil || n < len(f.buf) {
 			return sent, err
 		}
 		chunk = chunk[:0]
@@ -209,7 +214,7 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, at *plac
 	sess := newSession(s, r)
 	sess.place = at
 	sess.ws, c.sess = c, sess
-	sess.replying = true // OPEN is all there is to say
+	sess.replying.Store(true) // OPEN is all there is to say
 	if !s.open(sess) {
 		c.abort(ReasonShutdown)
 		return

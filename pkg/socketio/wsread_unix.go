@@ -2,10 +2,7 @@
 
 package socketio
 
-import (
-	"errors"
-	"syscall"
-)
+import "syscall"
 
 const canReadRaw = true
 
@@ -13,10 +10,12 @@ const canReadRaw = true
 func readRaw(fd uintptr, buf []byte) (n int, again bool, err error) {
 	for {
 		n, err = syscall.Read(int(fd), buf)
-		switch {
-		case errors.Is(err, syscall.EINTR):
+		switch err { //nolint:errorlint // a bare Errno, looked at for every message
+		case nil:
+			return n, false, nil
+		case syscall.EINTR:
 			continue
-		case errors.Is(err, syscall.EAGAIN):
+		case syscall.EAGAIN:
 			return 0, true, nil
 		}
 		return n, false, err

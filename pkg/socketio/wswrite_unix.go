@@ -22,7 +22,7 @@ func newRawWrites() *sync.Pool {
 		w.try = func(fd uintptr) bool {
 			for {
 				w.n, w.err = syscall.Write(int(fd), w.buf)
-				if !errors.Is(w.err, syscall.EINTR) {
+				if w.err != syscall.EINTR { //nolint:errorlint // a bare Errno, looked at for every write
 					return true
 				}
 			}
