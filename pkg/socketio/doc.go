@@ -39,11 +39,12 @@
 //	client.go     Socket.IO packets of a session; connect.go   CONNECT, through the library
 //	packet.go     decoding; json.go   the arguments of an event, each still as JSON
 //	socket.go     what a Handler holds; encode.go   what goes out; drain.go   at what pace
+//	room.go       sets of sockets; writers.go   who writes to all of them
 //	library.go    where the library underneath is plugged in, for as long as a CONNECT takes
 //	header.go     what a session keeps of its request
 //
-// Locks: session.inbound before session.mu (heartbeat only tries inbound); client.mu is a leaf
-// (session.mu may be held around it), and so is Server.mu. inbound is held
+// Locks: session.inbound before Room.mu before session.mu (heartbeat only tries inbound); client.mu and
+// writer.mu are leaves (session.mu may be held around them), and so is Server.mu. inbound is held
 // while a Handler runs and guards the order of events; mu guards state and queue and is never held
 // across a call out of the package or a system call.
 package socketio

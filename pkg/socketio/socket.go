@@ -20,6 +20,7 @@ type Socket struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
+	rooms    []*Room     // guarded by client.mu
 	over     bool        // out of the namespace; guarded by client.mu
 	reason   string      // and why; guarded by client.mu
 	gone     atomic.Bool // ctx has ended
@@ -88,6 +89,7 @@ func (s *Socket) finish() {
 	s.client.mu.Lock()
 	reason := s.reason
 	s.client.mu.Unlock()
+	s.leaveRooms()
 	s.guard("Disconnected", func() { s.ns.handler.Disconnected(s, reason) })
 }
 
