@@ -79,10 +79,18 @@ bench-sockets: need-go need-node ## pkg/socketio beside the bare library, Node's
 bench-pipeline: need-go ## what a message costs each process and engine, beside the raw clients; starts its own engines (as `make engines`); writes docs/benchmarks/pipeline.md
 	go run ./loadtest/pipeline
 
+.PHONY: bench-storm
+bench-storm: need-go ## what a connected client notices while others are turned away; writes docs/benchmarks/sockets.md
+	go run ./loadtest/sockets -storm
+
 .PHONY: conformance
 conformance: need-go ## the published Engine.IO and Socket.IO suites: SUITES=folder with checkouts of both, `npm ci` done in their test-suite folders
 	@test -n "$(SUITES)" || { echo "SUITES must name a folder with checkouts of socketio/engine.io-protocol and socketio/socket.io-protocol"; exit 1; }
 	DOZAAR_CONFORMANCE_SUITES=$(abspath $(SUITES)) go test -count=1 -run Conformance -v ./pkg/socketio
+
+.PHONY: order
+order: need-go ## 200 sockets of a thousand numbered events over each transport and across the upgrade, with -race; the suite has fewer
+	DOZAAR_ORDER=full go test -race -count=1 -timeout 20m -run 'Order|FirstEvent' -v ./pkg/socketio
 
 .PHONY: fuzz
 fuzz: need-go ## each fuzz target for 30 seconds

@@ -123,7 +123,7 @@ func measure(ctx context.Context, out io.Writer, p plan) (err error) {
 	report := s.report()
 	fmt.Fprintln(out, report)
 	if p.publish && len(s.faults) == 0 {
-		if err := bench.Publish(pagePath, s.machine()+"\n"+report+"\n"+ranges(s.results, p)+"\n"+profiles); err != nil {
+		if err := bench.Publish(pagePath, "measured", s.machine()+"\n"+report+"\n"+ranges(s.results, p)+"\n"+profiles); err != nil {
 			return err
 		}
 	} else {

@@ -27,10 +27,7 @@ type conn struct {
 // dial opens a connection and, unless it is bare, joins the main namespace.
 func dial(ctx context.Context, address string, bare bool) (*conn, error) {
 	c, err := wire.Dial(ctx, wire.Target{Address: address, Bare: bare, Connect: "40"})
-	if err != nil {
-		return nil, err
-	}
-	return &conn{Conn: c}, nil
+	return &conn{Conn: c}, err
 }
 
 // read takes what comes until the connection ends, says why it did, and tells of what came.

@@ -17,6 +17,9 @@ type command struct {
 	Conns    int     `json:"conns,omitempty"`
 	Window   int     `json:"window,omitempty"`
 	EverySec float64 `json:"everySec,omitempty"`
+	Kind     string  `json:"kind,omitempty"` // of a storm
+	ForSec   float64 `json:"forSec,omitempty"`
+	PerSec   float64 `json:"perSec,omitempty"` // tries; 0 for as many as there can be
 }
 
 // answer reads commands until in ends and writes what do makes of each, one line of JSON for one line.

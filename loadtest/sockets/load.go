@@ -49,6 +49,10 @@ func (l *load) do(c command) (any, error) {
 		return struct{}{}, l.ask(l.conns[:c.Conns], c.Window, c.Count, `420["echo","`+text+`"]`)
 	case "room":
 		return l.room(c)
+	case "witness":
+		return l.witness(c)
+	case "storm":
+		return l.storm(c)
 	case "leave":
 		l.leave()
 		return struct{}{}, nil

@@ -10,8 +10,10 @@ import (
 
 // machine tells what was measured and on what.
 func machine(versions map[string]string) string {
-	parts := append(bench.Machine("github.com/gorilla/websocket", "github.com/zishang520/socket.io/servers/socket/v3"),
-		"Node "+versions["node"], "socket.io "+versions["socket.io"], "ws "+versions["ws"])
+	parts := bench.Machine("github.com/gorilla/websocket", "github.com/zishang520/socket.io/servers/socket/v3")
+	if versions != nil {
+		parts = append(parts, "Node "+versions["node"], "socket.io "+versions["socket.io"], "ws "+versions["ws"])
+	}
 	return "Measured on: " + strings.Join(parts, "; ") + ".\n"
 }
 

@@ -5,6 +5,7 @@
 //	go run ./loadtest/sockets                  the whole measurement, five rounds; writes docs/benchmarks/sockets.md
 //	QUICK=1 go run ./loadtest/sockets          one round with smaller numbers, in two minutes; prints only
 //	go run ./loadtest/sockets -rounds 5 -only layer,node -scenarios echo-one,paced     some of it; prints only
+//	go run ./loadtest/sockets -storm           what a client notices of those who are turned away; writes the same page
 //	go run ./loadtest/sockets -profile         where the memory of an idle connection of ours goes; prints only
 //
 // Each measurement starts a server in a fresh process and a client in another, on loopback; the servers
@@ -17,7 +18,8 @@
 // The way of a measurement: run.go starts processes (process.go) and asks them (commands.go) for one
 // scenario after the other (scenario.go). server.go is the servers' common half, layer.go, library.go,
 // floor.go and node/server.mjs what each does by itself. client.go connects (loadtest/wire has the
-// frames), load.go makes the load. report.go makes tables, profile.go the breakdown of memory.
+// frames), load.go makes the load. report.go makes tables, profile.go the breakdown of memory, storm.go those
+// who are turned away.
 package main
 
 import (
@@ -44,6 +46,7 @@ func run(args []string) error {
 	client := flags.Bool("client", false, "be the load client (used by the program itself)")
 	exact := flags.Bool("exact", false, "with -server: keep a record of every allocation")
 	profile := flags.Bool("profile", false, "only tell where the memory of an idle connection goes")
+	storm := flags.Bool("storm", false, "measure what a connected client notices of those who are turned away")
 	only := flags.String("only", "", "measure these alone, such as layer,node; prints only")
 	scenarios := flags.String("scenarios", "", "measure these alone, of "+strings.Join(allScenarios, ",")+"; prints only")
 	rounds := flags.Int("rounds", 0, "so many rounds instead of five; prints only")
@@ -67,6 +70,9 @@ func run(args []string) error {
 	}
 	if err := plan.narrow(*only, *scenarios, *rounds); err != nil {
 		return err
+	}
+	if *storm {
+		return printStorms(ctx, os.Stdout, plan)
 	}
 	if *profile {
 		return printBreakdown(ctx, os.Stdout, plan)

@@ -31,6 +31,8 @@ type plan struct {
 	askers   int // connections that wait for each answer
 	pipeline int // connections that do not
 	window   int // and how many questions they keep on their way
+
+	storm time.Duration
 }
 
 var (
@@ -45,7 +47,7 @@ func fullPlan() plan {
 		rounds: 5, servers: allServers, scenarios: allScenarios, publish: true,
 		idle: [2]int{5000, 15000}, settle: 3 * time.Second,
 		members: 1000, flood: 1000, paced: 200, every: 20 * time.Millisecond,
-		echoes: 100_000, askers: 200, pipeline: 50, window: 16,
+		echoes: 100_000, askers: 200, pipeline: 50, window: 16, storm: 5 * time.Second,
 	}
 }
 
@@ -53,7 +55,7 @@ func quickPlan() plan {
 	p := fullPlan()
 	p.rounds, p.publish = 1, false
 	p.idle, p.settle = [2]int{1000, 3000}, time.Second
-	p.flood, p.paced, p.echoes = 200, 50, 20_000
+	p.flood, p.paced, p.echoes, p.storm = 200, 50, 20_000, 2*time.Second
 	return p
 }
 
@@ -110,7 +112,7 @@ func measure(ctx context.Context, out io.Writer, p plan) error {
 	if err != nil {
 		return err
 	}
-	return publish(machine(versions) + "\n" + report + "\n" + ranges(p, all) + "\n" + breakdown)
+	return publish(loadMarks, machine(versions)+"\n"+report+"\n"+ranges(p, all)+"\n"+breakdown)
 }
 
 // pair is a server and a client in processes of their own.

@@ -48,6 +48,8 @@ func serverNamed(name string) (http.Handler, error) {
 	switch name {
 	case "layer":
 		return newLayer(), nil
+	case "guarded":
+		return newGuarded(), nil
 	case "library":
 		return newLibrary(), nil
 	case "floor":

@@ -54,11 +54,12 @@ func TestNarrow(t *testing.T) {
 }
 
 func TestPageKeepsItsWords(t *testing.T) {
-	got, err := bench.Between("before\n"+bench.PageBegin+"old\n"+bench.PageEnd+"after\n", "new\n")
-	if want := "before\n" + bench.PageBegin + "\nnew\n\n" + bench.PageEnd + "after\n"; err != nil || got != want {
+	const begin, end = "<!-- storms: begin -->\n", "<!-- storms: end -->\n"
+	got, err := bench.Between("before\n"+begin+"old\n"+end+"after\n", stormMarks, "new\n")
+	if want := "before\n" + begin + "\nnew\n\n" + end + "after\n"; err != nil || got != want {
 		t.Errorf("%q, %v", got, err)
 	}
-	if _, err := bench.Between("no marks", "new"); err == nil {
+	if _, err := bench.Between("no marks", stormMarks, "new"); err == nil {
 		t.Error("a page without marks was written")
 	}
 }
@@ -107,5 +108,28 @@ func TestServersDoTheSame(t *testing.T) {
 				t.Errorf("more was answered: %v", err)
 			}
 		})
+	}
+}
+
+// TestStorms lets the attacker do everything it does to the guarded server, beside a witness.
+func TestStorms(t *testing.T) {
+	for _, storm := range storms()[1:] {
+		handler, err := serverNamed("guarded")
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewServer(handler)
+		address := strings.TrimPrefix(server.URL, "http://")
+		did, err := new(load).storm(command{Address: address, Kind: storm.kind, PerSec: storm.perSec, ForSec: 0.3})
+		if err != nil {
+			t.Errorf("%+v: %v", storm, err)
+		}
+		if storm.kind == "user" && did.In > 0 || storm.kind == "address" && did.In > addressConnections || did.Tries <= did.In && storm.kind != "handshakes" {
+			t.Errorf("%+v: %+v", storm, did)
+		}
+		if w, err := new(load).witness(command{Address: address, ForSec: 0.05}); err != nil || w.Count == 0 || w.P50 > w.P99 || w.P99 > w.Max {
+			t.Errorf("%+v: %+v, %v", storm, w, err)
+		}
+		server.Close()
 	}
 }

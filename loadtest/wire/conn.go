@@ -67,6 +67,16 @@ func (c *Conn) handshake(to Target) error {
 	return c.expect(namespace + "{")
 }
 
+// Ask sends a message and waits for the next one, which must start as told.
+func (c *Conn) Ask(payload, start string) error {
+	_ = c.net.SetDeadline(time.Now().Add(connectWithin))
+	c.Queue(payload)
+	if err := c.Send(); err != nil {
+		return err
+	}
+	return c.expect(start)
+}
+
 // expect reads one message, which must start as told.
 func (c *Conn) expect(start string) error {
 	for {

@@ -3,16 +3,21 @@ package socketio
 import (
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 )
 
-const (
-	orderSockets = 20
-	orderEvents  = 500
-)
+// orderSize is how many sockets send how many events each. `make order` sets the variable for the full
+// size, which is more than the suite should take on a busy machine.
+func orderSize() (sockets, events int) {
+	if os.Getenv("DOZAAR_ORDER") == "full" {
+		return 200, 1000
+	}
+	return 20, 500
+}
 
 // sequence is a handler that requires each socket's events to come as 0, 1, 2 … and emits each back.
 type sequence struct {
@@ -37,10 +42,25 @@ func newSequence(t *testing.T) *sequence {
 	return q
 }
 
+// heardAll requires that so many sockets sent so many events each, and none more.
+func (q *sequence) heardAll(sockets, events int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.next) != sockets {
+		q.t.Errorf("%d sockets sent anything, want %d", len(q.next), sockets)
+	}
+	for id, n := range q.next {
+		if n != events {
+			q.t.Errorf("%d events of %s were handled, want %d", n, id, events)
+		}
+	}
+}
+
 // numbers requires packets to be the events 0, 1, 2 … up to n, and sees no other.
 type numbers struct {
-	t    *testing.T
-	next int
+	t      *testing.T
+	next   int
+	events int
 }
 
 func (n *numbers) take(packet string) (done bool) {
@@ -51,12 +71,12 @@ func (n *numbers) take(packet string) (done bool) {
 		n.t.Errorf("got %s, want %s", packet, want)
 	}
 	n.next++
-	return n.next == orderEvents
+	return n.next == n.events
 }
 
 func event(n int) string { return fmt.Sprintf(`42["n",%d]`, n) }
 
-// bursts yields 0…orderEvents in bursts of different lengths.
+// bursts yields from…to in bursts of different lengths.
 func bursts(from, to int, send func(packets ...string)) {
 	for n, size := from, 1; n < to; size = size%13 + 1 {
 		var packets []string
@@ -76,15 +96,17 @@ func inParallel(n int, f func()) {
 }
 
 func TestOrder(t *testing.T) {
+	orderSockets, orderEvents := orderSize()
 	overBoth(t, func(t *testing.T, open func(*rig) peer) {
-		r := newRig(t, Config{}, map[string]Handler{"/": newSequence(t)})
+		q := newSequence(t)
+		r := newRig(t, Config{}, map[string]Handler{"/": q})
 		inParallel(orderSockets, func() {
 			p := open(r)
 			p.send("40")
 			expect(t, p, "40")
 			var sending sync.WaitGroup
 			sending.Go(func() { bursts(0, orderEvents, p.send) })
-			for n := (numbers{t: t}); ; {
+			for n := (numbers{t: t, events: orderEvents}); ; {
 				packet, err := p.next()
 				if err != nil {
 					t.Errorf("after %d events: %v", n.next, err)
@@ -97,12 +119,15 @@ func TestOrder(t *testing.T) {
 			sending.Wait()
 			p.close()
 		})
+		q.heardAll(orderSockets, orderEvents)
 	})
 }
 
 // TestOrderAcrossUpgrade sends and receives all the while: some by polling, the rest by websocket.
 func TestOrderAcrossUpgrade(t *testing.T) {
-	r := newRig(t, Config{}, map[string]Handler{"/": newSequence(t)})
+	orderSockets, orderEvents := orderSize()
+	q := newSequence(t)
+	r := newRig(t, Config{}, map[string]Handler{"/": q})
 	var which sync.Mutex
 	turn := 0
 	inParallel(orderSockets, func() {
@@ -114,7 +139,7 @@ func TestOrderAcrossUpgrade(t *testing.T) {
 		p := r.polling()
 		p.send("40")
 		expect(t, p, "40")
-		n := numbers{t: t}
+		n := numbers{t: t, events: orderEvents}
 		stop, stopped := make(chan struct{}), make(chan struct{})
 		go func() { // polls as a client does, until it is to pause
 			defer close(stopped)
@@ -152,6 +177,7 @@ func TestOrderAcrossUpgrade(t *testing.T) {
 		sending.Wait()
 		ws.close()
 	})
+	q.heardAll(orderSockets, orderEvents)
 }
 
 // TestFirstEvent sends events in one go with CONNECT: none may be lost, none may come before Connected.
@@ -175,6 +201,7 @@ func TestFirstEvent(t *testing.T) {
 			event0(ctx, s, e)
 		}
 		r := newRig(t, Config{}, map[string]Handler{"/": h})
+		orderSockets, _ := orderSize()
 		inParallel(orderSockets, func() {
 			for range 10 {
 				p := open(r)
