@@ -18,10 +18,10 @@ import (
 type toolConfig struct {
 	LogLevel  string        `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error."`
 	LogFormat string        `default:"text" placeholder:"FORMAT" help:"text or json."`
-	Wait      time.Duration `local:"" default:"1m" placeholder:"DURATION" help:"How long to wait for engines that are away."`
+	Wait      time.Duration `local:"" default:"1m" placeholder:"DURATION" help:"How long to wait for an engine that is away."`
 }
 
-// deploy checks the settings and gives do a deployment, for as long as it may wait.
+// deploy checks the settings and gives do a deployment.
 func (a *app) deploy(ctx context.Context, tool toolConfig, cfg Config, needs []string, groups []checker, do func(context.Context, deployment) error) error {
 	if err := a.settings.valid(append(groups, engineSettings{cfg, needs})...); err != nil {
 		return err
@@ -30,9 +30,7 @@ func (a *app) deploy(ctx context.Context, tool toolConfig, cfg Config, needs []s
 	if err != nil {
 		return fmt.Errorf("DOZAAR_LOG_LEVEL, DOZAAR_LOG_FORMAT: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, tool.Wait)
-	defer cancel()
-	return do(ctx, deployment{cfg, cfg.given(), telling{"dozaar", log, nil}, &waiting{log: log}})
+	return do(ctx, deployment{cfg, cfg.given(), telling{"dozaar", log, nil}, &waiting{log: log, patience: max(tool.Wait, 1)}})
 }
 
 // engineSettings wants the addresses that a command needs.

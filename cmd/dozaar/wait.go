@@ -17,7 +17,7 @@ import (
 const (
 	waitFirst    = 100 * time.Millisecond // the first pause between two attempts; they grow, with jitter
 	waitMost     = 2 * time.Second        // the longest
-	attemptLimit = 20 * time.Second       // of one attempt: what hangs is given up and tried again
+	attemptLimit = 30 * time.Second       // of one attempt: what hangs is given up and tried again
 	// migratePatience is an attempt's limit where another process may be at it: each change of a schema has half a
 	// minute by itself.
 	migratePatience = 10 * time.Minute
@@ -28,8 +28,9 @@ const (
 // waiting takes the steps of a start that need an engine: an engine that is away is waited for, whatever the
 // order in which they come up.
 type waiting struct {
-	log *slog.Logger
-	on  atomic.Pointer[waitedFor] // nil: nothing
+	log      *slog.Logger
+	patience time.Duration             // how long an engine may be away; 0: for ever
+	on       atomic.Pointer[waitedFor] // nil: nothing
 }
 
 type waitedFor struct {
@@ -45,8 +46,8 @@ func (w *waiting) state() error {
 	return nil
 }
 
-// until takes a step until it succeeds, fails for another reason than that the engine is away, or ctx ends. In the
-// last case the error is what was said last.
+// until takes a step until it succeeds, fails for another reason than that the engine is away, or patience or ctx ends.
+// In the last case the error is what was said last.
 func (w *waiting) until(ctx context.Context, engine string, step func(ctx context.Context) error) error {
 	return w.untilEach(ctx, engine, attemptLimit, step)
 }
@@ -75,14 +76,14 @@ func (w *waiting) untilEach(ctx context.Context, engine string, limit time.Durat
 		err := step(attempt)
 		if err != nil && ctx.Err() == nil {
 			last = err
-			if !mayPass(err) {
+			if attempt.Err() == nil && !mayPass(err) { // what is said when the time is over says nothing
 				return struct{}{}, backoff.Permanent(err)
 			}
 		}
 		return struct{}{}, err
 	},
 		backoff.WithBackOff(pauses),
-		backoff.WithMaxElapsedTime(0), // for ever
+		backoff.WithMaxElapsedTime(w.patience),
 		backoff.WithNotify(func(err error, _ time.Duration) {
 			w.on.Store(&waitedFor{engine, err})
 			if now := time.Now(); now.Sub(complained) >= complaints {

@@ -42,16 +42,36 @@ type TopicsConfig struct {
 func EnsureTopics(ctx context.Context, cfg TopicsConfig) ([]chat.TopicIdentity, error) {
 	var identities []chat.TopicIdentity
 	err := cfg.with(ctx, func(t *topics) error {
-		if err := errors.Join(t.create(ctx), t.configure(ctx), t.startGroups(ctx)); err != nil {
-			return err
+		for attempt := 1; ; attempt++ {
+			if err := t.mend(ctx); err != nil {
+				return err
+			}
+			states, faults, err := t.check(ctx)
+			if err != nil {
+				return err
+			}
+			identities = identitiesOf(states)
+			faults = slices.DeleteFunc(faults, func(f Fault) bool { return f.unknown })
+			// A broker may not have heard yet of what another one has just done.
+			if slices.ContainsFunc(faults, func(f Fault) bool { return f.mended }) && attempt < ensureAttempts && pause(ctx, 500*time.Millisecond) {
+				continue
+			}
+			t.warn(faults)
+			return faultsError(needed(faults))
 		}
-		states, faults, err := t.check(ctx)
-		identities = identitiesOf(states)
-		t.warn(faults)
-		faults = slices.DeleteFunc(faults, func(f Fault) bool { return f.unknown })
-		return cmp.Or(err, faultsError(needed(faults)))
 	})
 	return identities, err
+}
+
+const ensureAttempts = 10
+
+func (t *topics) mend(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{t.create, t.configure, t.startGroups} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // CheckTopics fails with a *TopicsError where a topic or a group is not as it should be, and returns what the
@@ -196,7 +216,7 @@ func (t *topics) await(ctx context.Context) error {
 			return nil
 		}
 		if !pause(ctx, 200*time.Millisecond) {
-			return fmt.Errorf("wait for the topics' leaders: %w: %w", ctx.Err(), err)
+			return fmt.Errorf("wait for the topics' leaders: %w: %w", away(ctx.Err()), err)
 		}
 	}
 }

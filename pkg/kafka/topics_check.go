@@ -22,6 +22,7 @@ var ErrTopics = errors.New("the topics are not as they must be")
 type Fault struct {
 	error
 	Bearable bool // a role works in spite of it
+	mended   bool // EnsureTopics mends it
 	unknown  bool // the topic is new to the store: EnsureTopics' caller is about to change that
 }
 
@@ -101,6 +102,7 @@ func (t *topics) check(ctx context.Context) (states []TopicState, faults []Fault
 		switch {
 		case !ok || errors.Is(d.Err, kerr.UnknownTopicOrPartition):
 			wrong(false, "topic %s is missing; run `dozaar topics apply`", topic.Name)
+			faults[len(faults)-1].mended = true
 			continue
 		case d.Err != nil:
 			return states, nil, fmt.Errorf("%s: %w", topic.Name, passing(d.Err))
@@ -127,6 +129,7 @@ func (t *topics) check(ctx context.Context) (states []TopicState, faults []Fault
 	}
 	for _, d := range t.differences(details, configs) {
 		wrong(d.bearable(), "topic %s has %s = %q and should have %q; run `dozaar topics apply`", d.topic, d.key, d.have, d.want)
+		faults[len(faults)-1].mended = true
 	}
 	groups, err := t.checkGroups(ctx)
 	return states, append(faults, groups...), err

@@ -38,6 +38,7 @@ func committedOffsets(ctx context.Context, admin *kadm.Client, group string) (ka
 // missingOffsets finds the partitions in which a group has never committed.
 func (t *topics) missingOffsets(ctx context.Context) ([]missingOffset, error) {
 	var missing []missingOffset
+	var failed error
 	for group, names := range t.cfg.Groups {
 		starts, err := t.admin.ListStartOffsets(ctx, names...)
 		if err != nil {
@@ -49,14 +50,17 @@ func (t *topics) missingOffsets(ctx context.Context) ([]missingOffset, error) {
 		}
 		starts.Each(func(start kadm.ListedOffset) {
 			if start.Err != nil {
-				return // a topic that is missing is told by check
+				if !errors.Is(start.Err, kerr.UnknownTopicOrPartition) { // that is told by check
+					failed = fmt.Errorf("ask where the log of %s starts: %w", start.Topic, passing(start.Err))
+				}
+				return
 			}
 			if at, ok := committed.Lookup(start.Topic, start.Partition); !ok || at.At < 0 {
 				missing = append(missing, missingOffset{group, partition{start.Topic, start.Partition}, start.Offset})
 			}
 		})
 	}
-	return missing, nil
+	return missing, failed
 }
 
 // checkGroups finds the groups that could not go on.
@@ -71,7 +75,9 @@ func (t *topics) checkGroups(ctx context.Context) (faults []Fault, err error) {
 		partitions[place{m.group, m.topic}]++
 	}
 	for at, n := range partitions {
-		faults = append(faults, Fault{error: fmt.Errorf("group %s has no committed offset in %d partitions of %s; run `dozaar topics apply`", at.group, n, at.topic)})
+		faults = append(faults, Fault{
+			error: fmt.Errorf("group %s has no committed offset in %d partitions of %s; run `dozaar topics apply`", at.group, n, at.topic), mended: true,
+		})
 	}
 	slices.SortFunc(faults, func(a, b Fault) int { return strings.Compare(a.Error(), b.Error()) })
 	cut, err := t.outOfLog(ctx)
@@ -146,7 +152,7 @@ func (t *topics) startGroups(ctx context.Context) error {
 			if missing, again := t.missingOffsets(ctx); again == nil && len(missing) == 0 {
 				continue // another process was faster, and the group is at work already
 			}
-			return fmt.Errorf("commit the first offsets of group %s (its members must be stopped): %w", group, err)
+			return fmt.Errorf("commit the first offsets of group %s (its members must be stopped): %w", group, passing(err))
 		}
 		t.cfg.Logger.Info("committed a group's first offsets", "group", group, "partitions", count(offsets))
 	}

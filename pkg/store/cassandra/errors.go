@@ -16,13 +16,19 @@ import (
 // ErrSchema says that the keyspace lacks tables that this program needs. Migrate makes them.
 var ErrSchema = errors.New("the keyspace is not ready for this program; run `dozaar migrate`")
 
-// ErrRefused says that the cluster is there and takes neither our name nor our password, or nobody without one.
-var ErrRefused = errors.New("the cluster does not let us in")
+// ErrRefused says that the cluster is there and does not take our name and password, or that we do not take its
+// certificate.
+var ErrRefused = errors.New("the cluster does not let us in, or is not the one it should be")
 
 // refused reads it from the text: the driver passes on nothing else of why a session could not be made.
 func refused(err error) bool {
 	text := err.Error()
-	return strings.Contains(text, "and/or password are incorrect") || strings.Contains(text, "authentication required")
+	for _, why := range []string{"and/or password are incorrect", "authentication required", "tls: failed to verify certificate"} {
+		if strings.Contains(text, why) {
+			return true
+		}
+	}
+	return false
 }
 
 // measure runs an operation under its name and gives its error that name and its sentinel.
