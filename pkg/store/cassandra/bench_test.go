@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gocql/gocql"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/dozaar/dozaar/pkg/chat"
 )
 
@@ -164,4 +167,100 @@ func fillInbox(b *testing.B, s *Store, seller chat.ID, n int) []chat.Head {
 		b.Fatal(err)
 	}
 	return heads
+}
+
+// BenchmarkStatements is what each row and each read of a message's way costs: one statement at a time in one of 64
+// callers, as raw inserts are measured. messages is the floor, the row that nobody can do without.
+func BenchmarkStatements(b *testing.B) {
+	s := open(b, migrated(b))
+	heads := fillInbox(b, s, chat.NewID(), 2000)
+	fresh := func(i int) chat.StoredMessage {
+		return message(heads[i%len(heads)].ConversationID, int64(i/len(heads)+2), strings.Repeat("hello ", 20))
+	}
+	for _, kind := range []struct {
+		name string
+		do   func(ctx context.Context, i int) error
+	}{
+		{"messages/write", func(ctx context.Context, i int) error { return s.apply(ctx, []write{messageWrite(fresh(i))}) }},
+		{"message_ids/write", func(ctx context.Context, i int) error { return s.apply(ctx, []write{messageIDWrite(fresh(i))}) }},
+		{"message_ids/read-of-none", func(ctx context.Context, _ int) error { _, _, err := s.storedID(ctx, chat.NewID()); return err }},
+		{"heads/write", func(ctx context.Context, i int) error { return s.PutHeads(ctx, []chat.Head{head(fresh(i))}) }},
+		{"heads/read", func(ctx context.Context, i int) error { _, _, err := s.head(ctx, fresh(i).ConversationID); return err }},
+		{"inbox/write-of-a-mark", func(ctx context.Context, i int) error {
+			return s.PutReadMarks(ctx, []chat.ReadMark{{ConversationID: fresh(i).ConversationID, UserID: chat.NewID(), Seq: int64(i)}})
+		}},
+		{"inbox/write-of-a-copy", func(ctx context.Context, i int) error {
+			return s.apply(ctx, []write{activityWrite(chat.NewID(), head(fresh(i)))})
+		}},
+		{"conversations/read-of-inboxes", func(ctx context.Context, i int) error {
+			var users []gocql.UUID
+			_, err := one(s.request(ctx, `SELECT inboxes FROM conversations WHERE id = ?`, uuid(fresh(i).ConversationID)), &users)
+			return err
+		}},
+		{"conversations/read-of-members", func(ctx context.Context, i int) error {
+			_, err := s.Conversation(ctx, fresh(i).ConversationID)
+			return err
+		}},
+	} {
+		b.Run(kind.name, func(b *testing.B) {
+			if err := s.each(b.Context(), b.N, kind.do); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "statements/s")
+		})
+	}
+}
+
+// BenchmarkMessagesWay is all that deliver asks of the store for a slice of messages of a conversation of two, in its
+// order, in 64 conversations beside each other; and the same without what might be saved.
+func BenchmarkMessagesWay(b *testing.B) {
+	s := open(b, migrated(b))
+	heads := fillInbox(b, s, chat.NewID(), 2000)
+	for _, way := range []struct {
+		name                       string
+		size                       int
+		noLookup, noMark, noCopies bool
+	}{
+		{name: "slice=1", size: 1},
+		{name: "slice=1/without-the-by-id-read", size: 1, noLookup: true},
+		{name: "slice=1/without-the-mark", size: 1, noMark: true},
+		{name: "slice=1/without-the-inboxes", size: 1, noCopies: true},
+		{name: "slice=10", size: 10},
+	} {
+		b.Run(way.name, func(b *testing.B) {
+			err := s.each(b.Context(), b.N, func(ctx context.Context, n int) error {
+				slice := make([]chat.StoredMessage, way.size)
+				ids := make([]chat.ID, way.size)
+				for i := range slice {
+					slice[i] = message(heads[n%len(heads)].ConversationID, int64(n/len(heads)*way.size+i+2), strings.Repeat("hello ", 20))
+					ids[i] = slice[i].ID
+				}
+				last := slice[way.size-1]
+				if !way.noLookup {
+					if _, err := s.StoredByID(ctx, ids); err != nil {
+						return err
+					}
+				}
+				rows, ctx := errgroup.WithContext(ctx)
+				rows.Go(func() error { return s.PutMessages(ctx, slice) })
+				if !way.noMark {
+					rows.Go(func() error {
+						return s.PutReadMarks(ctx, []chat.ReadMark{{ConversationID: last.ConversationID, UserID: last.Sender.ID, Seq: last.Seq}})
+					})
+				}
+				if err := rows.Wait(); err != nil {
+					return err
+				}
+				ctx = b.Context() // the group's has ended
+				if err := s.PutHeads(ctx, []chat.Head{head(last)}); err != nil || way.noCopies {
+					return err
+				}
+				return s.PutInboxes(ctx, []chat.Head{head(last)})
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(b.N*way.size)/b.Elapsed().Seconds(), "messages/s")
+		})
+	}
 }
