@@ -68,8 +68,9 @@ engines-down: ## ends what `make engines` started
 	deploy/engines/engines.sh down
 
 .PHONY: test-store
-test-store: need-go ## the Cassandra store's tests, against the Cassandra of `make engines`
+test-store: need-go ## the Cassandra store's tests, and the Kafka consumer's that need a real one, against `make engines`
 	. .engines/env && DOZAAR_TEST_CASSANDRA=$$DOZAAR_CASSANDRA_HOSTS go test -count=1 -timeout 10m ./pkg/store/cassandra
+	. .engines/env && DOZAAR_TEST_KAFKA=$$DOZAAR_KAFKA_BROKERS go test -count=1 -timeout 10m -run TestReal ./pkg/kafka
 
 .PHONY: bench-sockets
 bench-sockets: need-go need-node ## pkg/socketio beside the bare library, Node's socket.io and a bare websocket; writes docs/benchmarks/sockets.md
