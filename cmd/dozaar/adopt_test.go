@@ -88,7 +88,9 @@ func (w *world) member() (leave func()) {
 	w.t.Helper()
 	c, err := kafka.NewConsumer(kafka.ConsumerConfig{
 		Config: kafka.Config{Brokers: w.brokers}, Group: w.group, Topics: []string{schemas.TopicReceipts},
-	}, func(string, int32) kafka.Worker { return nil })
+	}, func(string, int32) kafka.Worker {
+		return kafka.InOrder(func(context.Context, []kafka.Record) error { return nil })
+	})
 	if err != nil {
 		w.t.Fatal(err)
 	}

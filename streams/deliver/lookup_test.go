@@ -20,7 +20,7 @@ type slowOwners struct {
 	rooms map[chat.ID][]string
 }
 
-func (o *slowOwners) Owners(ctx context.Context, _, rooms []chat.ID) (byUser, byConversation map[chat.ID][]string, err error) {
+func (o *slowOwners) Owners(_ context.Context, _, rooms []chat.ID) (byUser, byConversation map[chat.ID][]string, err error) {
 	o.mu.Lock()
 	o.asked = append(o.asked, rooms)
 	answer, err := map[chat.ID][]string{}, o.fail

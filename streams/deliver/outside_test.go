@@ -144,7 +144,7 @@ func (o *outside) PutHeads(ctx context.Context, heads []chat.Head) error {
 	return o.Memory.PutHeads(ctx, heads)
 }
 
-func (o *outside) PutInboxes(ctx context.Context, heads []chat.Head) error {
+func (o *outside) PutInboxes(ctx context.Context, _ []chat.Head) error {
 	return o.call(ctx, "PutInboxes")
 }
 
