@@ -31,7 +31,7 @@ done
 
 fresh=()     # the nodes that this very run has started
 wrong=       # the node that this run waited for in vain
-patience=180 # seconds that a node may take, on a busy machine too
+patience=300 # seconds that a node may take, on a busy machine too
 
 say() { echo "engines: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -44,6 +44,7 @@ up() {
   done
   settle_modes
   need "${wanted[@]}"
+  keep_modes
   trap undo EXIT
   for engine in "${wanted[@]}"; do
     for node in $(nodes_of "$engine"); do
@@ -116,6 +117,7 @@ status() {
 
 clean() {
   down
+  forget_ports
   (cd "$root" && rm -rf data log conf run ports modes bin)
 }
 

@@ -20,8 +20,9 @@ settle_modes() {
       "'engines.sh clean' forgets it and its data; another DOZAAR_ENGINES_DIR is another set"
   fi
   engines_mode=$asked_engines redis_mode=$asked_redis
-  echo "$engines_mode $redis_mode" >"$root/modes"
 }
+
+keep_modes() { echo "$engines_mode $redis_mode" >"$root/modes"; }
 
 # nodes_of ENGINE prints the names of its nodes.
 nodes_of() {

@@ -17,8 +17,8 @@ mend() {
 start() {
   local engine
   engine=$(engine_of "$1")
-  wrong=$1
   reserve "$1" "$engine"
+  wrong=$1
   fresh+=("$1")
   "${engine}_start" "$1"
   wrong=

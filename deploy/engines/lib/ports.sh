@@ -60,10 +60,7 @@ release_taken() {
 # the kernel takes those of outgoing connections.
 choose() {
   local name p
-  [ -d "$sets" ] || mkdir -m 700 "$sets" || true
-  [ -O "$sets" ] || die "$sets belongs to somebody else"
-  exec 8>"$sets/lock" # two sets that choose at once wait for each other
-  flock 8
+  lock_sets
   grep -qxsF "$root" "$sets/list" || echo "$root" >>"$sets/list"
   for name in "$@"; do
     p=0
@@ -73,6 +70,22 @@ choose() {
     echo "$p" >"$root/ports/$name"
   done
   exec 8>&-
+}
+
+# forget_ports takes the set off the list.
+forget_ports() {
+  lock_sets
+  { grep -vxsF "$root" "$sets/list" || true; } >"$sets/list.new"
+  mv "$sets/list.new" "$sets/list"
+  exec 8>&-
+}
+
+# lock_sets has sets that come at once wait for each other, until file 8 is closed.
+lock_sets() {
+  [ -d "$sets" ] || mkdir -m 700 "$sets" || true
+  [ -O "$sets" ] || die "$sets belongs to somebody else"
+  exec 8>"$sets/lock"
+  flock 8
 }
 
 # kept PORT tells whether a set has it, running or not.

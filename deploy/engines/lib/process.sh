@@ -69,7 +69,7 @@ gone() {
 within() {
   local deadline=$((SECONDS + $1)) name=$2 nodes=$3 node
   shift 3
-  until "$@" >"$root/log/$name.check.log" 2>&1; do
+  until ("$@") >"$root/log/$name.check.log" 2>&1; do # a shell of its own: a signal finds our own output where it was
     for node in $nodes; do running "$node" || return 1; done
     if [ $SECONDS -ge $deadline ]; then
       tail -n 3 "$root/log/$name.check.log" | cut -c 1-300 >&2
