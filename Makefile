@@ -40,7 +40,7 @@ test-embedded: build clients ## every test that needs no real engines
 	  DOZAAR_PYTHON=$(PYTHON) go test -count=1 -timeout 10m -v ./$(E2E)
 
 .PHONY: test-engines
-test-engines: build clients ## the store's tests and everything end to end on real engines of their own; REDIS=sentinel or cluster, ENGINES=cluster
+test-engines: build clients ## the store's and Kafka's tests and everything end to end on real engines of their own; REDIS=sentinel or cluster, ENGINES=cluster
 	ENGINES_REDIS=$(REDIS) deploy/engines/with.sh $(MAKE) --no-print-directory on-engines
 
 # on-engines runs what is tested on the engines of the environment, which it kills. Few partitions are faster to make.
@@ -48,6 +48,7 @@ test-engines: build clients ## the store's tests and everything end to end on re
 on-engines:
 	@test -n "$$DOZAAR_ENGINES_DIR" || { echo "run make test-engines"; exit 1; }
 	$(if $(RUN),,DOZAAR_TEST_CASSANDRA=$$DOZAAR_CASSANDRA_HOSTS go test -count=1 -timeout 10m ./pkg/store/cassandra)
+	$(if $(RUN),,DOZAAR_TEST_KAFKA=$$DOZAAR_KAFKA_BROKERS go test -count=1 -timeout 10m -run TestReal ./pkg/kafka)
 	DOZAAR_KAFKA_PARTITIONS=12 DOZAAR_PYTHON=$(PYTHON) go test -count=1 -timeout 20m -v $(SHORT) -run '$(RUN)' ./$(E2E)
 
 .PHONY: clients

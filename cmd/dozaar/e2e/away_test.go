@@ -25,6 +25,11 @@ func TestEngineAway(t *testing.T) {
 			absence{"redis-1", "pause", "resume", ""},
 		)
 	}
+	if set.nodes("kafka") > 1 {
+		for i := range events {
+			events[i].sends = "" // the other brokers take over
+		}
+	}
 	p := start(t)
 	room := p.talk(newPerson("Bea"), newPerson("Sam"), "")
 	undisturbed(p, events, func(e absence) {

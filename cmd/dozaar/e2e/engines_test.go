@@ -63,6 +63,8 @@ func prepared(t testing.TB) {
 	}
 }
 
+const enginesScript = "../../../deploy/engines/engines.sh"
+
 // engineSet is the engines that a test may take away: those of engines.sh in DOZAAR_ENGINES_DIR.
 type engineSet struct{ t *testing.T }
 
@@ -78,7 +80,7 @@ func ownEngines(t *testing.T) engineSet {
 // sh is engines.sh with an action and perhaps a node; see there.
 func (s engineSet) sh(arg ...string) string {
 	s.t.Helper()
-	out, err := exec.Command("../../../deploy/engines/engines.sh", arg...).CombinedOutput()
+	out, err := exec.Command(enginesScript, arg...).CombinedOutput()
 	if err != nil {
 		s.t.Fatalf("engines.sh %s: %v\n%s", strings.Join(arg, " "), err, out)
 	}
@@ -92,11 +94,20 @@ func (s engineSet) restored() engineSet {
 	return s
 }
 
+// status has a line for each node: `redis-1: running, pid 1, 127.0.0.1:2`.
+func (s engineSet) status() string {
+	out, _ := exec.Command(enginesScript, "status").Output() // fails where a node is down
+	return string(out)
+}
+
+// nodes is how many an engine has.
+func (s engineSet) nodes(engine string) int {
+	return len(regexp.MustCompile(`(?m)^`+engine+`-\d+: `).FindAllString(s.status(), -1))
+}
+
 // redisMasters are the nodes that say that they take writes.
 func (s engineSet) redisMasters() (masters []string) {
-	s.t.Helper()
-	out, _ := exec.Command("../../../deploy/engines/engines.sh", "status").Output() // fails where a node is down
-	for _, found := range regexp.MustCompile(`(?m)^(redis-\d+): running, pid \d+, (\S+)$`).FindAllStringSubmatch(string(out), -1) {
+	for _, found := range regexp.MustCompile(`(?m)^(redis-\d+): running, pid \d+, (\S+)$`).FindAllStringSubmatch(s.status(), -1) {
 		conn, err := net.DialTimeout("tcp", found[2], patience)
 		if err != nil {
 			continue

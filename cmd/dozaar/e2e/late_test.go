@@ -11,6 +11,11 @@ import (
 // while the roles are starting on it. Nobody helps: every role waits, and all is well in the end.
 func TestEnginesComeLate(t *testing.T) {
 	set := ownEngines(t).restored()
+	for _, engine := range []string{"redis", "kafka", "cassandra"} {
+		if set.nodes(engine) != 1 {
+			t.Skip("only where each engine is one node: with more, one that is away is not missed")
+		}
+	}
 	prepared(t)
 	for _, node := range []string{"redis-1", "kafka-1", "registry", "cassandra-1"} {
 		set.sh("stop", node)
