@@ -1,36 +1,56 @@
 package e2e
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
 
-// engineVariables say where real engines are. With the first four the roles run on them, each on its own.
+// engineVariables say where real engines are. With the first four, the roles run on them.
 var engineVariables = []string{
 	"DOZAAR_KAFKA_BROKERS", "DOZAAR_SCHEMA_REGISTRY_URL", "DOZAAR_CASSANDRA_HOSTS", "DOZAAR_REDIS_ADDRS",
 	"DOZAAR_REDIS_MASTER", "DOZAAR_REDIS_CLUSTER", "DOZAAR_KAFKA_PARTITIONS", "DOZAAR_CASSANDRA_KEYSPACE", "DOZAAR_CASSANDRA_REPLICATION",
 }
 
-// realEngines tells whether the environment names engines. Some of them is a mistake.
-func realEngines(t testing.TB) bool {
-	t.Helper()
+// TestMain makes tables, schemas and topics where there are engines, in the order that the README gives.
+func TestMain(m *testing.M) {
+	if err := prepare(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+func prepare() error {
 	var missing []string
 	for _, name := range engineVariables[:4] {
 		if os.Getenv(name) == "" {
 			missing = append(missing, name)
 		}
 	}
-	if len(missing) > 0 && len(missing) < 4 {
-		t.Fatalf("of the engines' addresses some are given and %s not", strings.Join(missing, ", "))
+	if len(missing) == 4 {
+		return nil // embedded
 	}
-	return len(missing) == 0
+	if len(missing) > 0 {
+		return fmt.Errorf("of the engines' addresses some are given, and %s not", strings.Join(missing, ", "))
+	}
+	for _, command := range []string{"migrate", "schemas apply", "topics apply"} {
+		cmd := exec.Command("../../../bin/dozaar", strings.Fields(command)...)
+		cmd.Env = engineSettings()
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("dozaar %s: %w\n%s", command, err, out)
+		}
+	}
+	return nil
 }
+
+// realEngines tells whether the roles run on their own, on engines of the environment.
+func realEngines() bool { return os.Getenv(engineVariables[0]) != "" }
 
 // engineSettings are the engines' addresses as a process is given them.
 func engineSettings() (env []string) {
@@ -42,27 +62,6 @@ func engineSettings() (env []string) {
 	return env
 }
 
-// prepare makes tables, schemas and topics, in the order that the README gives; once for all tests.
-var prepare = sync.OnceValues(func() (said string, err error) {
-	for _, command := range []string{"migrate", "schemas apply", "topics apply"} {
-		cmd := exec.Command("../../../bin/dozaar", strings.Fields(command)...)
-		cmd.Env = engineSettings()
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			return command + ": " + string(out), err
-		}
-	}
-	return "", nil
-})
-
-func prepared(t testing.TB) {
-	t.Helper()
-	built(t)
-	if said, err := prepare(); err != nil {
-		t.Fatalf("%v: %s", err, said)
-	}
-}
-
 const enginesScript = "../../../deploy/engines/engines.sh"
 
 // engineSet is the engines that a test may take away: those of engines.sh in DOZAAR_ENGINES_DIR.
@@ -71,7 +70,7 @@ type engineSet struct{ t *testing.T }
 // ownEngines are engines that nobody else uses. Without them the test is skipped.
 func ownEngines(t *testing.T) engineSet {
 	t.Helper()
-	if !realEngines(t) || os.Getenv("DOZAAR_ENGINES_DIR") == "" {
+	if !realEngines() || os.Getenv("DOZAAR_ENGINES_DIR") == "" {
 		t.Skip("only on engines that may be killed: run `make test-engines`")
 	}
 	return engineSet{t}

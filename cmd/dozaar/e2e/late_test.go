@@ -16,7 +16,6 @@ func TestEnginesComeLate(t *testing.T) {
 			t.Skip("only where each engine is one node: with more, one that is away is not missed")
 		}
 	}
-	prepared(t)
 	for _, node := range []string{"redis-1", "kafka-1", "registry", "cassandra-1"} {
 		set.sh("stop", node)
 	}

@@ -18,7 +18,7 @@ import (
 func TestPoison(t *testing.T) {
 	address := freeAddress(t)
 	p := start(t, "DOZAAR_EMBEDDED_KAFKA="+address)
-	if realEngines(t) {
+	if realEngines() {
 		address = os.Getenv("DOZAAR_KAFKA_BROKERS")
 	}
 	k := newLogReader(t, address)

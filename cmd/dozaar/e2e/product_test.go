@@ -31,8 +31,7 @@ type product struct {
 func start(t *testing.T, extra ...string) *product {
 	t.Helper()
 	var p *product
-	if realEngines(t) {
-		prepared(t)
+	if realEngines() {
 		p = roles(t, 2, 2, []string{"--dev"}, extra)
 	} else {
 		p = all(t, 1, []string{"--dev"}, extra)
@@ -46,8 +45,7 @@ func start(t *testing.T, extra ...string) *product {
 func startGateways(t *testing.T, n int, extra ...string) []*process {
 	t.Helper()
 	var p *product
-	if realEngines(t) {
-		prepared(t)
+	if realEngines() {
 		p = roles(t, n, 1, nil, extra)
 	} else {
 		p = all(t, n, nil, extra)
