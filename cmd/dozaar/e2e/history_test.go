@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,14 +11,18 @@ import (
 	"github.com/dozaar/dozaar/loadtest/load"
 )
 
-// TestHistory loads the product with many devices, cuts some of their connections, kills it once with SIGKILL in the
-// middle and starts it again. What the devices saw, and the whole history afterwards, must keep every promise.
+// TestHistory loads the product with many devices, cuts some of their connections, kills a gateway and a deliver with
+// SIGKILL in the middle and starts them again. What the devices saw, and the whole history afterwards, must keep
+// every promise.
 func TestHistory(t *testing.T) {
 	p := start(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	plan := load.DefaultPlan()
-	plan.Gateways, plan.Secret = []string{"http://" + p.listen}, []byte(secret)
+	for _, g := range p.gateways {
+		plan.Gateways = append(plan.Gateways, "http://"+g.listen)
+	}
+	plan.Secret = []byte(secret)
 	plan.Rate, plan.Conversations, plan.Duration, plan.Cuts = 60, 24, 12*time.Second, 1
 	plan.Check.Examples = 2
 	plan.History = filepath.Join(t.TempDir(), "history")
@@ -50,8 +55,16 @@ func TestHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(4 * time.Second)
-	p.kill()
-	p.run()
+	victims := slices.Compact([]*process{p.gateways[0], p.delivers[0]}) // in one process they are the same
+	for _, v := range victims {
+		v.kill()
+		v.begin()
+	}
+	for _, v := range victims {
+		if err := v.waitReady(startPatience); err != nil {
+			t.Fatal(err)
+		}
+	}
 	close(restarted)
 	if err := <-failed; err != nil {
 		t.Fatal(err)
