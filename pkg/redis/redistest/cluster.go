@@ -96,11 +96,12 @@ func (c *Cluster) MasterOf(key string) *Server {
 	votes := map[string]int{}
 	for _, asked := range c.Nodes {
 		ctx, cancel := context.WithTimeout(c.t.Context(), time.Second)
-		ranges, _ := c.node(asked).ClusterSlots(ctx).Result()
+		ranges, _ := c.node(asked).Do(ctx, "CLUSTER", "SLOTS").Slice()
 		cancel()
-		for _, r := range ranges {
-			if int64(r.Start) <= slot && slot <= int64(r.End) && len(r.Nodes) > 0 {
-				votes[r.Nodes[0].Addr]++
+		for _, r := range ranges { // first slot, last slot, master (host, port, …), replicas
+			if r, ok := r.([]any); ok && len(r) > 2 && r[0].(int64) <= slot && slot <= r[1].(int64) {
+				master := r[2].([]any)
+				votes[fmt.Sprintf("%v:%v", master[0], master[1])]++
 			}
 		}
 	}
