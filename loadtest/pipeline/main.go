@@ -39,6 +39,8 @@ func command(args []string) error {
 	client := flags.Bool("client", false, "be the client (used by the program itself)")
 	profile := flags.Bool("profile", false, "only profile the roles under load; prints only")
 	rounds := flags.Int("rounds", 0, "so many rounds; prints only")
+	keep := flags.String("keep", "", "a folder into which the CPU profiles are put too")
+	window := flags.Int("window", 0, "so many messages under way where as many are sent as can be; prints only")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -60,6 +62,10 @@ func command(args []string) error {
 	if *rounds > 0 {
 		p.rounds, p.publish = *rounds, false
 	}
+	if *window > 0 {
+		p.window, p.publish = *window, false
+	}
+	p.keep = *keep
 	if *profile {
 		p.rounds, p.publish = 0, false
 	}

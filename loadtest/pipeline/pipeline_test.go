@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -127,10 +128,14 @@ func TestTargets(t *testing.T) {
 		}
 		s.results.values[0]["floor message rate"][round] = 1000
 	}
+	s.plan.rates = append(s.plan.rates, 100) // a rate with which one floor does not keep up
+	s.results.values[100] = maps.Clone(s.results.values[500])
+	s.results.values[100]["floor kafka rate"] = []float64{60}
 	text := s.targets()
 	for _, want := range []string{
 		"| 1.50 | saturated | ≤ 1.5 met |", "| 1.51 | 500/s | ≤ 1.5 MISSED |", "| 0.50 | saturated | ≥ 0.6 MISSED |",
 		"| 1.51 | 2000/s | ≤ 1.5 MISSED; pipeline reached 500/s |",
+		"| 1.50 | 2000/s | ≤ 1.5 MISSED; pipeline reached 500/s |", "| 1.50 | 100/s | ≤ 1.5 undecided; floor kafka reached 60/s |",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -131,7 +132,7 @@ func (p *product) launch(ctx context.Context, s *service, args ...string) error 
 	defer log.Close() //nolint:errcheck // the child has its own
 	s.ended = make(chan struct{})
 	s.cmd = exec.Command(p.program, args...) //nolint:gosec,noctx // the product itself; stop ends it
-	s.cmd.Env = append(p.env[:len(p.env):len(p.env)], "DOZAAR_ADMIN_LISTEN="+s.admin, "DOZAAR_LISTEN="+s.listen)
+	s.cmd.Env = slices.Concat(p.env, []string{"DOZAAR_ADMIN_LISTEN=" + s.admin, "DOZAAR_LISTEN=" + s.listen})
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is ours to pass on
 	if err := s.cmd.Start(); err != nil {

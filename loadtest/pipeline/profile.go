@@ -59,8 +59,8 @@ func (s *stage) profile(ctx context.Context, name string) (string, error) {
 	if err := os.WriteFile(file, taken, 0o600); err != nil {
 		return "", err
 	}
-	if keep := os.Getenv("DOZAAR_PROFILES"); keep != "" { // a folder, for whoever wants to look further
-		if err := os.WriteFile(filepath.Join(keep, name+".prof"), taken, 0o600); err != nil {
+	if s.plan.keep != "" {
+		if err := os.WriteFile(filepath.Join(s.plan.keep, name+".prof"), taken, 0o600); err != nil {
 			return "", err
 		}
 	}

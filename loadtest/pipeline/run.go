@@ -21,9 +21,11 @@ type plan struct {
 	rates         []rate
 	window        int // messages under way at once where as many are sent as can be
 
+	heat                   time.Duration // before anything: Java compiles what is used often
 	warm, length           time.Duration // of the pipeline, before and while it is measured
 	floorWarm, floorLength time.Duration
 	profile                time.Duration
+	keep                   string // folder into which profiles are put, for whoever wants to look further
 }
 
 // rate is messages a second; 0: as many as can be.
@@ -39,7 +41,7 @@ func (r rate) String() string {
 func fullPlan() plan {
 	return plan{
 		rounds: 3, publish: true, conversations: floorTalks, rates: []rate{500, 2000, 0}, window: 4 * floorTalks,
-		warm: 3 * time.Second, length: 10 * time.Second, floorWarm: time.Second, floorLength: 5 * time.Second,
+		heat: 20 * time.Second, warm: 3 * time.Second, length: 10 * time.Second, floorWarm: time.Second, floorLength: 5 * time.Second,
 		profile: 15 * time.Second,
 	}
 }
@@ -47,7 +49,7 @@ func fullPlan() plan {
 func quickPlan() plan {
 	p := fullPlan()
 	p.rounds, p.publish = 1, false
-	p.warm, p.length = time.Second, 4*time.Second
+	p.heat, p.warm, p.length = 4*time.Second, time.Second, 4*time.Second
 	p.floorWarm, p.floorLength = 300*time.Millisecond, 1500*time.Millisecond
 	p.profile = 5 * time.Second
 	return p
@@ -174,6 +176,9 @@ func (s *stage) build(ctx context.Context) error {
 		return err
 	}
 	if err := s.send(s.plan.order(200, 3*time.Second), &heard{}); err != nil { // every conversation at least once
+		return err
+	}
+	if err := s.send(s.plan.order(0, s.plan.heat), &heard{}); err != nil {
 		return err
 	}
 	if s.plan.rounds == 0 {
