@@ -79,8 +79,12 @@ func (r *room) out() { r.joined, r.pageTo = false, 0 }
 
 // serve writes, and pages, until the connection ends. Reading is on the other of the device's two goroutines.
 func (d *Device) serve(ctx context.Context, s *socket) error {
-	ended := make(chan error, 1)
-	go func() { ended <- s.read(d.packet) }()
+	var reading error // set before ended is closed
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		reading = s.read(d.packet)
+	}()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	var spare []byte
@@ -105,9 +109,9 @@ func (d *Device) serve(ctx context.Context, s *socket) error {
 			_ = s.conn.Close()
 			<-ended
 			return context.Cause(ctx)
-		case err := <-ended:
+		case <-ended:
 			_ = s.conn.Close()
-			return err
+			return reading
 		case <-d.wake:
 		case <-timer.C:
 		}

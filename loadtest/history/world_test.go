@@ -20,12 +20,12 @@ type world struct {
 }
 
 type worldMessage struct {
-	seq            int64
-	id, client     uuid.UUID
-	sender         uuid.UUID
-	body           Body
-	other          Body // the second body of the client id, 0: there is none
-	retry, unknown bool
+	seq        int64
+	id, client uuid.UUID
+	sender     uuid.UUID
+	body       Body
+	other      Body // the second body of the client id, 0: there is none
+	retry      bool
 }
 
 type worldConversation struct {

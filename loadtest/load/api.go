@@ -118,11 +118,11 @@ func (a *api) history(ctx context.Context, conversation uuid.UUID) (all []client
 			return all, nil
 		}
 		all = append(all, page.Messages...)
-		if last := page.Messages[len(page.Messages)-1].Seq; last > after {
-			after = last
-		} else {
+		last := page.Messages[len(page.Messages)-1].Seq
+		if last <= after {
 			return all, nil // it goes in circles, which the check will see
 		}
+		after = last
 	}
 }
 

@@ -36,7 +36,7 @@ func (r *run) settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, patience*r.Settle)
 	defer cancel()
 	var before map[uuid.UUID]int64
-	quiet, probed, moved, why := time.Now(), time.Time{}, time.Now(), ""
+	quiet, probed, moved := time.Now(), time.Time{}, time.Now()
 	progress := r.progressed()
 	for {
 		if time.Since(probed) > probeEvery {
@@ -46,7 +46,8 @@ func (r *run) settle(ctx context.Context) {
 			}
 		}
 		var heads map[uuid.UUID]int64
-		if why = r.busy(); why == "" {
+		why := r.busy()
+		if why == "" {
 			heads, why = r.level(ctx)
 		}
 		if why != "" || !sameHeads(before, heads) {
