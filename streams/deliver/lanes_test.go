@@ -179,8 +179,8 @@ func TestEachConversationGoesItsOwnWay(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		for offset := range int64(40) {
-			if p := (chat.Position{Epoch: 1, Offset: offset}); from.open[p] != (offset%2 == 0) {
-				t.Errorf("record %d: done %t", offset, !from.open[p])
+			if open := from.isOpen(offset); open != (offset%2 == 0) {
+				t.Errorf("record %d: done %t", offset, !open)
 			}
 		}
 		<-ended

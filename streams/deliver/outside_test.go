@@ -262,6 +262,12 @@ func (a *assigned) Done(positions ...chat.Position) {
 	}
 }
 
+func (a *assigned) isOpen(offset int64) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.open[chat.Position{Epoch: 1, Offset: offset}]
+}
+
 func (a *assigned) count() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
