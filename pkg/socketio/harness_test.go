@@ -229,7 +229,7 @@ type pollPeer struct {
 func (r *rig) polling() *pollPeer {
 	r.t.Helper()
 	p := &pollPeer{r: r}
-	p.ctx, p.cancel = context.WithTimeout(context.Background(), 2*patience)
+	p.ctx, p.cancel = context.WithCancel(context.Background())
 	r.t.Cleanup(p.cancel)
 	status, body := r.request(http.MethodGet, "transport=polling", "")
 	if status != http.StatusOK {
@@ -252,6 +252,8 @@ func (r *rig) request(method, query, body string) (int, string) {
 }
 
 func (r *rig) requestContext(ctx context.Context, method, query, body string) (int, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*patience) // longer than there is no ping
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, r.url("http", query), strings.NewReader(body))
 	if err != nil {
 		return 0, "", err
