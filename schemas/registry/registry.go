@@ -96,17 +96,17 @@ func (r *Registry) Register(ctx context.Context, subject, schema string) (int, e
 
 // Compatibility is the subject's level, such as FULL_TRANSITIVE, or "" where it has none of its own.
 func (r *Registry) Compatibility(ctx context.Context, subject string) (string, error) {
-	for _, result := range r.client.Compatibility(ctx, subject) {
-		if result.Err != nil {
-			err := fault(result.Err)
-			if errors.Is(err, schemas.ErrNotRegistered) {
-				return "", nil
-			}
-			return "", err
-		}
-		return result.Level.String(), nil
+	results := r.client.Compatibility(ctx, subject)
+	if len(results) == 0 {
+		return "", nil
 	}
-	return "", nil
+	if err := results[0].Err; err != nil {
+		if err = fault(err); errors.Is(err, schemas.ErrNotRegistered) {
+			return "", nil
+		}
+		return "", err
+	}
+	return results[0].Level.String(), nil
 }
 
 // ErrRefused says that the registry is there and does not let us in.
