@@ -3,9 +3,24 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/dozaar/dozaar/loadtest/bench"
 )
+
+// idle is not a rate: nothing is sent. What processes use then is part of what a message costs at low rates.
+const idle = rate(-1)
+
+func (s *stage) idle() error {
+	used, err := spent(s.pids, func() error {
+		time.Sleep(s.plan.floorLength)
+		return nil
+	})
+	for name, seconds := range used {
+		s.results.add(idle, "cpu "+name, seconds/s.plan.floorLength.Seconds()*1e3)
+	}
+	return err
+}
 
 // phase measures one thing at one rate and adds what it found to the results.
 type phase struct {
@@ -15,6 +30,9 @@ type phase struct {
 
 // round measures everything at every rate. The phases take turns: another one is the first in each round.
 func (s *stage) round(ctx context.Context, round int) error {
+	if err := s.idle(); err != nil {
+		return err
+	}
 	for _, r := range s.plan.rates {
 		phases := s.phases(r)
 		for i := range phases {

@@ -37,7 +37,7 @@ func p50s(names ...string) (p50s []string) {
 
 // report is all tables but that of the ranges.
 func (s *stage) report() string {
-	return strings.Join([]string{s.targets(), s.ours(), s.raw(), s.rows(), s.tried(), s.counted()}, "\n")
+	return strings.Join([]string{s.targets(), s.ours(), s.raw(), s.rows(), s.tried(), s.counted(), s.still()}, "\n")
 }
 
 // target is one of the promises, and how it is measured.
@@ -233,6 +233,16 @@ func (s *stage) counted() string {
 		}
 	}
 	return s.table("by Cassandra's own count, a message (a batch of one partition is one)", lines)
+}
+
+// still is what everybody uses while nothing is sent.
+func (s *stage) still() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "| CPU while %d sockets are silent, ms a second | |\n|---|--:|\n", s.plan.conversations*(1+recipients))
+	for _, name := range append(ownProcesses[:len(ownProcesses):len(ownProcesses)], "kafka", "cassandra", "redis") {
+		fmt.Fprintf(&b, "| %s | %s |\n", name, s.results.cell(idle, "cpu "+name, "%.0f"))
+	}
+	return b.String()
 }
 
 // machine tells what was measured and on what.
