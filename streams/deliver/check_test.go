@@ -112,8 +112,8 @@ func TestADeadLetterIsWaitedFor(t *testing.T) {
 	for range 3 {
 		last += 1 + slices.Index(o.calls[last+1:], "DeadLetter")
 	}
-	// One slice may be under way beside it, that of what is before; the one with what is later is not.
-	if n := count(o.calls[last:], "StoredByID"); n == 0 || count(o.calls, "StoredByID") != 2 {
+	// A slice with what is before may be under way beside it; the one with what is later is not.
+	if !slices.Contains(o.calls[last:], "StoredByID") {
 		t.Errorf("calls %v, want what is later to be read after the last DeadLetter", o.calls)
 	}
 	if got := o.seqs(before, later); !slices.Equal(got, []int64{1, 2}) {
@@ -122,13 +122,4 @@ func TestADeadLetterIsWaitedFor(t *testing.T) {
 	if len(o.buried) != 1 || !errors.Is(o.buried[0].why, schemas.ErrPoison) {
 		t.Errorf("dead letters %v", o.buried)
 	}
-}
-
-func count(calls []string, call string) (n int) {
-	for _, c := range calls {
-		if c == call {
-			n++
-		}
-	}
-	return n
 }

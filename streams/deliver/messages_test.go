@@ -16,9 +16,10 @@ import (
 	"github.com/dozaar/dozaar/schemas"
 )
 
-// stage is in which order the calls for one slice are made. Those of one stage are made beside each other.
+// stage is in which order the calls for one slice are made. Those of one stage are made beside each other, and
+// PutInboxes beside all that come after PutHeads.
 var stage = map[string]int{
-	"StoredByID": 1, "Heads": 1, "LastBefore": 2, "PutMessages": 3, "PutReadMarks 1": 3, "PutHeads": 4, "PutInboxes": 5, "Owners": 5, "Send": 6,
+	"StoredByID": 1, "Heads": 1, "LastBefore": 2, "PutMessages": 3, "PutReadMarks 1": 3, "PutHeads": 4, "Owners": 5, "Send": 6, "PutInboxes": 6,
 }
 
 func TestOneSliceIsOneCallOfEachKindInOrder(t *testing.T) {
@@ -27,7 +28,10 @@ func TestOneSliceIsOneCallOfEachKindInOrder(t *testing.T) {
 	o.byUser = map[chat.ID][]string{bob.UserID: {"g1"}}
 	w := o.deliver().Worker(schemas.TopicMessages, 0)
 	o.process(w, o.record(0, says(0, deal, ann, 0, "hello")), o.record(1, says(2, deal, ann, 0, "anybody there?")))
-	inOrder := slices.DeleteFunc(slices.Clone(o.calls), func(call string) bool { return stage[call] == 0 })
+	inOrder := slices.DeleteFunc(slices.Clone(o.calls), func(call string) bool { return stage[call] == 0 || call == "PutInboxes" })
+	if slices.Index(o.calls, "PutInboxes") < slices.Index(o.calls, "PutHeads") {
+		t.Errorf("calls %v: inboxes must not hear of what is no history yet", o.calls)
+	}
 	if !slices.IsSortedFunc(inOrder, func(a, b string) int { return stage[a] - stage[b] }) {
 		t.Errorf("calls %v are not in the order of their stages", o.calls)
 	}
