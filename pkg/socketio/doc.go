@@ -25,6 +25,26 @@
 // state recovery, and acknowledgements asked for by the server. An acknowledgement that a client
 // sends is therefore an error. CORS headers are left to a handler around this one.
 //
+// # Limits
+//
+// Each is a field of Config unless it says so, and each counts what it turned away, in refusals_total{why} or
+// closes_total{reason}:
+//
+//	MaxPayload             closes "payload too large" (1009, or 413)
+//	MaxAttachments         closes "parse error" (1002), as all that breaks the protocol
+//	SendBuffer             closes "send buffer overflow", and send_overflows_total
+//	ConnectTimeout         closes "connect timeout" (1008)
+//	PingTimeout            closes "ping timeout"
+//	WriteTimeout           closes "transport error"
+//	Handshakes             refusals "handshake rate" (503 with Retry-After)
+//	MaxUnjoined            refusals "unjoined" (503 with Retry-After)
+//	ConnectionsPerAddress  refusals "address" (429 with Retry-After)
+//	AllowOrigin            refusals "origin" (403)
+//	32 KiB of header       refusals "header" (431); no setting
+//	a Handler's Refusal    refusals "connect" (CONNECT_ERROR)
+//
+// A refusal is never a ban.
+//
 // Polling keeps a session in the memory of one process, so several processes behind a load balancer
 // need sticky sessions for it. Clients that use websocket alone need none.
 //

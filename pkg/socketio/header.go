@@ -5,6 +5,19 @@ import (
 	"strings"
 )
 
+// maxHeader bounds the header and query of a request, in bytes.
+const maxHeader = 32 << 10
+
+func tooLarge(r *http.Request) bool {
+	size := len(r.URL.RawQuery)
+	for name, values := range r.Header {
+		for _, value := range values {
+			size += len(name) + len(value)
+		}
+	}
+	return size > maxHeader
+}
+
 // packedHeader is a header as one piece of text: a third of what the map takes. A connection may need
 // its own again, for the next namespace that it joins, and most never do.
 type packedHeader string

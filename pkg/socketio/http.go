@@ -25,6 +25,7 @@ var (
 	codeShutdown         = errorCode{3, "Server is shutting down"}
 	codeBusy             = errorCode{3, "Too many handshakes"}
 	codeCrowded          = errorCode{3, "Too many connections from one address"}
+	codeHeader           = errorCode{3, "Header too large"}
 )
 
 func refuse(w http.ResponseWriter, status int, code errorCode) {
@@ -40,7 +41,8 @@ func refuse(w http.ResponseWriter, status int, code errorCode) {
 
 // ServeHTTP takes every request of Engine.IO, whatever its path. It sets no CORS headers and does not
 // answer preflights. The server that calls it needs no timeouts for it but ReadHeaderTimeout; a
-// WriteTimeout must be longer than PingInterval.
+// WriteTimeout must be longer than PingInterval. A request whose header and query take more than 32 KiB, most of which
+// a session would keep, is answered 431.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Body != nil && r.Body != http.NoBody {
 		// Before a refusal net/http reads what it can of a body that nobody wanted, for as long as it takes.
@@ -48,6 +50,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.cfg.AllowOrigin != nil && !s.cfg.AllowOrigin(r) {
 		s.refuse(w, http.StatusForbidden, codeForbidden, "origin")
+		return
+	}
+	if tooLarge(r) {
+		s.refuse(w, http.StatusRequestHeaderFieldsTooLarge, codeHeader, "header")
 		return
 	}
 	query := r.URL.Query()

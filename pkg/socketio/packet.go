@@ -162,6 +162,19 @@ func reservedEvent(name string) bool {
 	return false
 }
 
+// placeheld says whether an object is a placeholder, and of which attachment; -1 for one that is not there. Names
+// are as they are written: "NUM" is none.
+func placeheld(object map[string]any, attachments int) (i int, is bool) {
+	if object["_placeholder"] != true {
+		return 0, false
+	}
+	num, ok := object["num"].(float64)
+	if i = int(num); !ok || num < 0 || num >= float64(attachments) || float64(i) != num {
+		return -1, true
+	}
+	return i, true
+}
+
 // checkPlaceholders requires each attachment to be named by exactly one placeholder.
 func checkPlaceholders(data []byte, attachments int) error {
 	var tree any
@@ -179,10 +192,8 @@ func checkPlaceholders(data []byte, attachments int) error {
 				}
 			}
 		case map[string]any:
-			if v["_placeholder"] == true {
-				num, ok := v["num"].(float64)
-				i := int(num)
-				if !ok || num < 0 || num >= float64(attachments) || float64(i) != num || seen[i] {
+			if i, is := placeheld(v, attachments); is {
+				if i < 0 || seen[i] {
 					return false
 				}
 				seen[i] = true

@@ -96,8 +96,9 @@ func (p *poll) wait(r *http.Request) bool {
 	return true
 }
 
-// answerPoll writes all that waits. With nothing to say a NOOP is the answer, CLOSE where the
-// session is over, and both what waits and CLOSE where it drains.
+// answerPoll writes all that waits. With nothing to say a NOOP is the answer, or CLOSE where the session is over
+// or drains. CLOSE never stands behind what waits: the official client acts on it before it has handed on what came
+// with it, and would take a kick for a cut.
 func (s *session) answerPoll(w http.ResponseWriter, p *poll) {
 	s.mu.Lock()
 	if p.reason != "" {
@@ -117,13 +118,11 @@ func (s *session) answerPoll(w http.ResponseWriter, p *poll) {
 	}
 	batch := s.queue.take(s.spare)
 	s.spare = nil
-	last := s.state == stateDraining
+	last := s.state == stateDraining && len(batch) == 0
 	s.mu.Unlock()
 
 	body := encodePayload(batch)
 	switch {
-	case last && len(body) > 0:
-		body = append(body, separator, engineClose)
 	case last:
 		body = []byte{engineClose}
 	case len(body) == 0:

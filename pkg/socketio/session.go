@@ -91,7 +91,9 @@ func (s *session) heartbeat() {
 			s.beat.Reset(s.srv.cfg.PingTimeout)
 		}
 		s.mu.Unlock()
-		if !busy {
+		if busy {
+			s.send(s.srv.ping) // nobody reads while a packet is handled: a client that is gone shows by a write that fails
+		} else {
 			s.abort(ReasonPingTimeout)
 		}
 		return

@@ -112,11 +112,15 @@ func (e Event) Binary(i int) (Binary, bool) {
 	if len(e.Attachments) == 0 || i < 0 || i >= len(e.Args) {
 		return nil, false
 	}
-	var p placeholder
-	if err := json.Unmarshal(e.Args[i], &p); err != nil || !p.Placeholder {
+	var object map[string]any
+	if err := json.Unmarshal(e.Args[i], &object); err != nil {
 		return nil, false
 	}
-	return e.Attachments[p.Num], true // decodePacket has checked the number
+	n, is := placeheld(object, len(e.Attachments))
+	if !is || n < 0 {
+		return nil, false
+	}
+	return e.Attachments[n], true
 }
 
 // WantsAck says whether the client waits for an acknowledgement.
