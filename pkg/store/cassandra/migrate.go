@@ -116,21 +116,22 @@ func coordinator(ctx context.Context, cfg Config) (only func(*gocql.HostInfo) bo
 		return nil, 0, err
 	}
 	defer session.Close()
+	// One request: the node that answers it knows the others, and two requests may be answered by two nodes, which
+	// would each leave itself out.
+	iter := session.Query("SELECT host_id FROM system.peers_v2").WithContext(ctx).Consistency(gocql.One).Iter()
 	var ids []gocql.UUID
-	for _, table := range []string{"system.local", "system.peers_v2"} {
-		// Both tables are the node's own, and of one node: what one knows of the ring is enough to choose.
-		err := rows(session.Query("SELECT host_id FROM "+table).WithContext(ctx).Consistency(gocql.One), func(row gocql.Scanner) (bool, error) {
-			var id gocql.UUID
-			err := row.Scan(&id)
-			ids = append(ids, id)
-			return false, err
-		})
-		if err != nil {
-			return nil, 0, err
-		}
+	for id := (gocql.UUID{}); iter.Scan(&id); {
+		ids = append(ids, id)
 	}
+	if err := iter.Close(); err != nil {
+		return nil, 0, err
+	}
+	own, err := gocql.ParseUUID(iter.Host().HostID())
+	if err != nil {
+		return nil, 0, fmt.Errorf("the id of a node: %w", err)
+	}
+	ids = append(ids, own)
 	slices.SortFunc(ids, func(a, b gocql.UUID) int { return bytes.Compare(a[:], b[:]) })
-	ids = slices.Compact(ids)
 	first := ids[0].String()
 	return func(h *gocql.HostInfo) bool { return h.HostID() == first }, len(ids), nil
 }

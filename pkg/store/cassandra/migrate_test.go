@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gocql/gocql"
+
 	"github.com/dozaar/dozaar/pkg/chat"
 )
 
@@ -49,6 +51,62 @@ func TestMigrateTogether(t *testing.T) {
 	}
 	if again, err := Migrate(t.Context(), cfg); err != nil || len(again) != 0 {
 		t.Errorf("again: %q, %v", again, err)
+	}
+}
+
+// Every node is counted, and all who ask choose the same one, whichever answers them.
+func TestMigrateKnowsTheNodes(t *testing.T) {
+	cfg := migrated(t)
+	var mu sync.Mutex
+	hosts := map[string]*gocql.HostInfo{} // as the driver finds them
+	session, err := connect(t.Context(), cfg.withDefaults(), "", func(h *gocql.HostInfo) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if h.HostID() != "" {
+			hosts[h.HostID()] = h
+		}
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	mu.Lock()
+	defer mu.Unlock()
+	chosen := map[string]bool{}
+	for range 4 { // more often than there are nodes to answer
+		only, nodes, err := coordinator(t.Context(), cfg.withDefaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if nodes != len(hosts) {
+			t.Errorf("%d nodes were counted; there are %d", nodes, len(hosts))
+		}
+		for _, h := range hosts {
+			if only(h) {
+				chosen[h.HostID()] = true
+			}
+		}
+	}
+	if len(chosen) != 1 {
+		t.Errorf("the schema would be changed through %d nodes; want one: %v", len(chosen), chosen)
+	}
+	var replication map[string]string
+	if err := session.Query(`SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?`, cfg.Keyspace).Scan(&replication); err != nil {
+		t.Fatal(err)
+	}
+	delete(replication, "class")
+	want := "1"
+	if len(hosts) >= 3 {
+		want = "3"
+	}
+	for datacenter, factor := range replication {
+		if factor != want {
+			t.Errorf("replication in %s is %s; want %s with %d nodes", datacenter, factor, want, len(hosts))
+		}
+	}
+	if len(replication) == 0 {
+		t.Error("the keyspace has no replication")
 	}
 }
 
