@@ -162,9 +162,9 @@ func reservedEvent(name string) bool {
 	return false
 }
 
-// placeheld says whether an object is a placeholder, and of which attachment; -1 for one that is not there. Names
+// attachmentOf says whether an object is a placeholder, and of which attachment; -1 for one that is not there. Names
 // are as they are written: "NUM" is none.
-func placeheld(object map[string]any, attachments int) (i int, is bool) {
+func attachmentOf(object map[string]any, attachments int) (i int, is bool) {
 	if object["_placeholder"] != true {
 		return 0, false
 	}
@@ -192,7 +192,7 @@ func checkPlaceholders(data []byte, attachments int) error {
 				}
 			}
 		case map[string]any:
-			if i, is := placeheld(v, attachments); is {
+			if i, is := attachmentOf(v, attachments); is {
 				if i < 0 || seen[i] {
 					return false
 				}

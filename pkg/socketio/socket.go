@@ -116,7 +116,7 @@ func (e Event) Binary(i int) (Binary, bool) {
 	if err := json.Unmarshal(e.Args[i], &object); err != nil {
 		return nil, false
 	}
-	n, is := placeheld(object, len(e.Attachments))
+	n, is := attachmentOf(object, len(e.Attachments))
 	if !is || n < 0 {
 		return nil, false
 	}
