@@ -34,16 +34,19 @@ func newCrowd(t *testing.T, s redistest.Set) *crowd {
 		world:     &world{t: t, client: client, ttl: DefaultTTL, now: time.Now, move: time.Sleep},
 		forgotten: make(chan struct{}, 64),
 	}
-	c.sweeper = NewSweeper(SweeperConfig{Redis: client, Settle: time.Second}, func(ctx context.Context, change chat.PresenceChange) error {
+	c.sweeper = NewSweeper(SweeperConfig{Redis: client, Settle: crowdSettle}, func(ctx context.Context, change chat.PresenceChange) error {
 		c.world.mu.Lock()
 		defer c.world.mu.Unlock()
 		c.told = append(c.told, change)
 		return c.directory().Told(ctx, change)
 	})
 	c.a = NewLeases(LeasesConfig{
-		Redis: client, Instance: "a", Settle: time.Second, Grace: time.Second,
+		Redis: client, Instance: "a", Settle: crowdSettle, Grace: time.Second,
 		Forgotten: func(context.Context) { c.forgotten <- struct{}{} },
 	})
+	// A new Redis settles; not for so long as one that has failed over.
+	_, err := NewLeases(LeasesConfig{Redis: client, Instance: "first", Settle: time.Millisecond}).beat(t.Context())
+	c.must(err)
 	ctx, cancel := context.WithCancel(t.Context())
 	var g errgroup.Group
 	g.Go(func() error { return c.a.Run(ctx) })
@@ -51,12 +54,14 @@ func newCrowd(t *testing.T, s redistest.Set) *crowd {
 	g.Go(func() error { c.watch(ctx); return nil })
 	c.stop = sync.OnceFunc(func() { cancel(); c.must(g.Wait()) })
 	t.Cleanup(c.stop)
-	time.Sleep(1500 * time.Millisecond) // a new Redis settles
 	return c
 }
 
+// crowdSettle is long enough for leases to be written again on a busy machine.
+const crowdSettle = 5 * time.Second
+
 func (c *crowd) directory() *Directory {
-	return NewDirectory(DirectoryConfig{Redis: c.client, Settle: time.Second})
+	return NewDirectory(DirectoryConfig{Redis: c.client, Settle: crowdSettle})
 }
 
 // join connects n users and opens n rooms.
@@ -106,7 +111,7 @@ func (c *crowd) watch(ctx context.Context) {
 func (c *crowd) complete() {
 	c.t.Helper()
 	users, convs := c.all()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(40 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		byUser, byConv, err := c.directory().Owners(c.t.Context(), users, convs)
 		if err == nil && len(byUser) == len(users) && len(byConv) == len(convs) {
 			return
@@ -125,7 +130,7 @@ func (c *crowd) goesOn() {
 	c.users = c.users[1:]
 	c.mu.Unlock()
 	_ = c.a.Disconnect(c.t.Context(), leaver) // or Run does it
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(40 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		told := c.take()
 		for _, change := range told {
 			if !change.Online && change.UserID != leaver {
@@ -163,7 +168,7 @@ func TestAFailoverLosesLeases(t *testing.T) {
 		failed := time.Since(died)
 		select {
 		case <-c.forgotten:
-		case <-time.After(20 * time.Second):
+		case <-time.After(40 * time.Second):
 			t.Fatal("nobody noticed that leases were lost")
 		}
 		c.complete()

@@ -254,15 +254,22 @@ func TestRelease(t *testing.T) {
 		_, _, err := a.table.open(t.Context(), lease{room: true, id: convs[i]}, w.now())
 		w.must(err)
 	}
-	w.must(a.Reassert(t.Context()))
-	byUser, byConv, err := w.directory().Owners(t.Context(), users, convs)
-	w.must(err)
+	w.insist(func() error { return a.Reassert(t.Context()) })
+	var byUser, byConv map[chat.ID][]string
+	w.insist(func() (err error) {
+		byUser, byConv, err = w.directory().Owners(t.Context(), users, convs)
+		return err
+	})
 	if len(byUser) != len(users) || len(byConv) != len(convs) {
 		t.Fatalf("%d users and %d rooms registered", len(byUser), len(byConv))
 	}
 	w.take()
-	w.must(a.Release(t.Context()))
-	if _, byConv, _ := w.directory().Owners(t.Context(), nil, convs); len(byConv) != 0 {
+	w.insist(func() error { return a.Release(t.Context()) })
+	w.insist(func() (err error) {
+		_, byConv, err = w.directory().Owners(t.Context(), nil, convs)
+		return err
+	})
+	if len(byConv) != 0 {
 		t.Errorf("%d rooms are still registered", len(byConv))
 	}
 	delete(w.gateways, "a")

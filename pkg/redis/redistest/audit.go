@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,26 +32,31 @@ func oneSlot(keys []string) bool {
 
 // keysOf are the keys of a command, as far as there are several.
 func keysOf(args []any) (keys []string) {
-	words := make([]string, len(args))
-	for i, arg := range args {
-		words[i] = fmt.Sprint(arg)
-	}
-	switch strings.ToLower(words[0]) {
+	switch strings.ToLower(word(args[0])) {
 	case "eval", "evalsha":
 		n := 0
-		_, _ = fmt.Sscan(words[2], &n)
-		return words[3 : 3+n]
+		_, _ = fmt.Sscan(word(args[2]), &n)
+		args = args[3 : 3+n]
 	case "del", "exists", "unlink", "mget", "touch":
-		return words[1:]
+		args = args[1:]
 	case "xread":
-		for i, word := range words {
-			if strings.EqualFold(word, "streams") {
-				rest := words[i+1:]
-				return rest[:len(rest)/2]
-			}
-		}
+		at := slices.IndexFunc(args, func(arg any) bool { return strings.EqualFold(word(arg), "streams") })
+		rest := args[at+1:]
+		args = rest[:len(rest)/2]
+	default:
+		return nil
 	}
-	return nil
+	for _, arg := range args {
+		keys = append(keys, word(arg))
+	}
+	return keys
+}
+
+func word(arg any) string {
+	if s, ok := arg.(string); ok {
+		return s
+	}
+	return fmt.Sprint(arg)
 }
 
 func (a audit) DialHook(next goredis.DialHook) goredis.DialHook {

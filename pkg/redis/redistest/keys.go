@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,13 +29,17 @@ func CheckKeys(t testing.TB, client goredis.UniversalClient) map[string]int {
 	defer cancel()
 	table := documented(t)
 	counts := map[string]int{}
-	for _, key := range allKeys(ctx, client) {
-		if strings.HasSuffix(key, ":probe") {
-			continue // of Replicated
-		}
-		ends, err := client.PTTL(ctx, key).Result()
-		kind, kindErr := client.Type(ctx, key).Result()
-		if err != nil || kindErr != nil || kind == "none" {
+	keys := slices.DeleteFunc(allKeys(ctx, client), func(key string) bool { return strings.HasSuffix(key, ":probe") }) // of Replicated
+	pipe := client.Pipeline()
+	ttls, kinds := make([]*goredis.DurationCmd, len(keys)), make([]*goredis.StatusCmd, len(keys))
+	for i, key := range keys {
+		ttls[i], kinds[i] = pipe.PTTL(ctx, key), pipe.Type(ctx, key)
+	}
+	_, _ = pipe.Exec(ctx) // each command has its own error
+	for i, key := range keys {
+		ends, err := ttls[i].Result()
+		kind, kindErr := kinds[i].Result()
+		if err != nil || kindErr != nil || kind == "none" || ends == -2 {
 			continue // away, or over by now
 		}
 		if ends <= 0 {
