@@ -27,10 +27,7 @@ build: need-go $(PAGE) ## bin/dozaar, with the page in it, and bin/loadtest
 	go build -trimpath -o bin/loadtest ./loadtest
 
 .PHONY: test
-test: test-embedded ## every test: unit (with -race), model, page, end to end; then end to end on real engines, each mode of Redis through a failover
-	deploy/engines/with.sh $(MAKE) --no-print-directory on-engines SHORT=-short
-	ENGINES_REDIS=sentinel deploy/engines/with.sh $(MAKE) --no-print-directory on-engines RUN='RedisFailover|Python'
-	ENGINES_REDIS=cluster deploy/engines/with.sh $(MAKE) --no-print-directory on-engines RUN='RedisFailover|Python'
+test: test-embedded ## unit (with -race), model, page, end to end on embedded engines; on real ones: test-engines
 
 .PHONY: test-embedded
 test-embedded: build clients ## every test that needs no real engines
