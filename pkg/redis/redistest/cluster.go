@@ -31,16 +31,10 @@ func StartCluster(t testing.TB) *Cluster {
 	for range 6 {
 		c.Nodes = append(c.Nodes, startNode(t))
 	}
-	host, port, _ := net.SplitHostPort(c.Nodes[0].Addr())
-	for i, node := range c.Nodes {
-		if i > 0 {
-			c.must(node, "CLUSTER", "MEET", host, port, busOf(c.Nodes[0]))
-		}
-		if i < 3 {
-			c.must(node, "CLUSTER", "ADDSLOTSRANGE", slots*i/3, slots*(i+1)/3-1)
-		}
+	for i, node := range c.Nodes[:3] {
+		c.must(node, "CLUSTER", "ADDSLOTSRANGE", slots*i/3, slots*(i+1)/3-1)
 	}
-	c.everywhere("the nodes know each other", func(info map[string]string) bool { return info["cluster_known_nodes"] == "6" })
+	c.meet()
 	for i, node := range c.Nodes[3:] {
 		await(t, "a replica knows its master", func() bool {
 			return c.do(node, "CLUSTER", "REPLICATE", c.id(c.Nodes[i])).Err() == nil
@@ -49,8 +43,8 @@ func StartCluster(t testing.TB) *Cluster {
 	for _, node := range c.Nodes[3:] {
 		follows(t, node)
 	}
-	c.everywhere("all slots are served", func(info map[string]string) bool {
-		return info["cluster_state"] == "ok" && info["cluster_size"] == "3"
+	await(t, "all slots are served", func() bool {
+		return c.all(func(info map[string]string) bool { return info["cluster_state"] == "ok" && info["cluster_size"] == "3" })
 	})
 	await(t, "all nodes list the replicas", func() bool {
 		for _, node := range c.Nodes {
@@ -61,6 +55,22 @@ func StartCluster(t testing.TB) *Cluster {
 		return true
 	})
 	return c
+}
+
+// meet makes the nodes know each other. On a busy machine a first meeting may come to nothing.
+func (c *Cluster) meet() {
+	c.t.Helper()
+	host, port, _ := net.SplitHostPort(c.Nodes[0].Addr())
+	var asked time.Time
+	await(c.t, "the nodes know each other", func() bool {
+		if time.Since(asked) > 3*time.Second {
+			asked = time.Now()
+			for _, node := range c.Nodes[1:] {
+				c.must(node, "CLUSTER", "MEET", host, port, busOf(c.Nodes[0]))
+			}
+		}
+		return c.all(func(info map[string]string) bool { return info["cluster_known_nodes"] == "6" })
+	})
 }
 
 // startNode starts one whose bus has a port of its own: by default it is the server's port and 10,000, which
@@ -209,17 +219,15 @@ func (c *Cluster) id(node *Server) string {
 	return id
 }
 
-func (c *Cluster) everywhere(what string, condition func(info map[string]string) bool) {
-	c.t.Helper()
-	await(c.t, what, func() bool {
-		for _, node := range c.Nodes {
-			text, _ := c.do(node, "CLUSTER", "INFO").Text()
-			if !condition(fields(text)) {
-				return false
-			}
+// all says whether the condition holds for what each node says of the cluster.
+func (c *Cluster) all(condition func(info map[string]string) bool) bool {
+	for _, node := range c.Nodes {
+		text, _ := c.do(node, "CLUSTER", "INFO").Text()
+		if !condition(fields(text)) {
+			return false
 		}
-		return true
-	})
+	}
+	return true
 }
 
 func (c *Cluster) node(s *Server) *goredis.Client { return direct(c.t, s) }
