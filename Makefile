@@ -44,8 +44,7 @@ test-engines: build clients ## the store's and Kafka's tests and everything end 
 .PHONY: on-engines
 on-engines:
 	@test -n "$$DOZAAR_ENGINES_DIR" || { echo "run make test-engines"; exit 1; }
-	$(if $(RUN),,DOZAAR_TEST_CASSANDRA=$$DOZAAR_CASSANDRA_HOSTS go test -count=1 -timeout 10m ./pkg/store/cassandra)
-	$(if $(RUN),,DOZAAR_TEST_KAFKA=$$DOZAAR_KAFKA_BROKERS go test -count=1 -timeout 10m -run TestReal ./pkg/kafka)
+	$(if $(RUN),,$(MAKE) --no-print-directory on-store)
 	DOZAAR_KAFKA_PARTITIONS=12 DOZAAR_PYTHON=$(PYTHON) go test -count=1 -timeout 20m -v $(SHORT) -run '$(RUN)' ./$(E2E)
 
 .PHONY: clients
@@ -67,8 +66,13 @@ engines-down: ## ends what `make engines` started
 
 .PHONY: test-store
 test-store: need-go ## the Cassandra store's tests, and the Kafka consumer's that need a real one, against `make engines`
-	. .engines/env && DOZAAR_TEST_CASSANDRA=$$DOZAAR_CASSANDRA_HOSTS go test -count=1 -timeout 10m ./pkg/store/cassandra
-	. .engines/env && DOZAAR_TEST_KAFKA=$$DOZAAR_KAFKA_BROKERS go test -count=1 -timeout 10m -run TestReal ./pkg/kafka
+	. .engines/env && $(MAKE) --no-print-directory on-store
+
+# on-store is the same on the engines of the environment; without their addresses it fails.
+.PHONY: on-store
+on-store:
+	CI_ENGINES=1 DOZAAR_TEST_CASSANDRA=$$DOZAAR_CASSANDRA_HOSTS go test -count=1 -timeout 10m ./pkg/store/cassandra
+	CI_ENGINES=1 DOZAAR_TEST_KAFKA=$$DOZAAR_KAFKA_BROKERS go test -count=1 -timeout 10m -run TestReal ./pkg/kafka
 
 .PHONY: bench-sockets
 bench-sockets: need-go need-node ## pkg/socketio beside the bare library, Node's socket.io and a bare websocket; writes docs/benchmarks/sockets.md
