@@ -86,11 +86,7 @@ func busOf(s *Server) string { return s.args[slices.Index(s.args, "--cluster-por
 
 // Config is how a client finds the cluster.
 func (c *Cluster) Config() redis.Config {
-	cfg := redis.Config{Cluster: true}
-	for _, node := range c.Nodes {
-		cfg.Addrs = append(cfg.Addrs, node.Addr())
-	}
-	return cfg
+	return redis.Config{Cluster: true, Addrs: addrs(c.Nodes)}
 }
 
 // Client opens a client for the duration of the test.

@@ -62,11 +62,7 @@ func StartSentinel(t testing.TB) *Sentinel {
 
 // Config is how a client finds the master.
 func (s *Sentinel) Config() redis.Config {
-	cfg := redis.Config{MasterName: masterName}
-	for _, sentinel := range s.Sentinels {
-		cfg.Addrs = append(cfg.Addrs, sentinel.Addr())
-	}
-	return cfg
+	return redis.Config{MasterName: masterName, Addrs: addrs(s.Sentinels)}
 }
 
 // Client opens a client of the master for the duration of the test.

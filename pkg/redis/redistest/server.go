@@ -77,6 +77,13 @@ func startServer(t testing.TB, args ...string) *Server {
 // Addr is host:port.
 func (s *Server) Addr() string { return s.addr }
 
+func addrs(servers []*Server) (list []string) {
+	for _, s := range servers {
+		list = append(list, s.addr)
+	}
+	return list
+}
+
 // Pause stops it without closing its connections: to everybody else it is a host behind a cut cable.
 func (s *Server) Pause() {
 	s.t.Helper()
