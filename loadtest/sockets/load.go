@@ -46,7 +46,7 @@ func (l *load) do(c command) (any, error) {
 		l.members.Store(int64(len(l.conns)))
 		return struct{}{}, l.ask(l.conns, 1, len(l.conns), `420["join"]`)
 	case "echo":
-		return struct{}{}, l.ask(l.conns[:c.Conns], c.Window, c.Count, `420["echo","`+text+`"]`)
+		return struct{}{}, l.ask(l.conns[:min(c.Conns, len(l.conns))], c.Window, c.Count, `420["echo","`+text+`"]`)
 	case "room":
 		return l.room(c)
 	case "witness":
@@ -95,6 +95,9 @@ func (l *load) tell() {
 // ask sends question count times, in equal shares over conns, with at most window of them unanswered
 // on each, and returns when all are answered.
 func (l *load) ask(conns []*conn, window, count int, question string) error {
+	if len(conns) == 0 {
+		return errors.New("no connection is open")
+	}
 	share := count / len(conns)
 	l.acks.Store(int64(share * len(conns)))
 	for _, c := range conns {
