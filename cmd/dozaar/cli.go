@@ -28,10 +28,11 @@ type cli struct {
 	Deliver  deliverCmd  `cmd:"" help:"Run what numbers messages, stores them and tells the gateways."`
 	Presence presenceCmd `cmd:"" help:"Run what finds who went offline, and tells who came and went."`
 
-	Migrate  migrateCmd  `cmd:"" help:"Make Cassandra's tables."`
-	Schemas  schemasCmd  `cmd:"" help:"Register or check the schemas."`
-	Topics   topicsCmd   `cmd:"" help:"Make, check or adopt the topics."`
-	Registry registryCmd `cmd:"" help:"Run a schema registry, for development."`
+	Migrate    migrateCmd    `cmd:"" help:"Make Cassandra's tables."`
+	Schemas    schemasCmd    `cmd:"" help:"Register or check the schemas."`
+	Topics     topicsCmd     `cmd:"" help:"Make, check or adopt the topics."`
+	DeadLetter deadLetterCmd `cmd:"" name:"deadletter" help:"List, show or redrive records that could not be read."`
+	Registry   registryCmd   `cmd:"" help:"Run a schema registry, for development."`
 
 	Token   tokenCmd   `cmd:"" help:"Print a token for a user."`
 	Config  configCmd  `cmd:"" help:"Print or check the configuration."`

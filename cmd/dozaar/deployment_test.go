@@ -14,7 +14,6 @@ import (
 	"github.com/dozaar/dozaar/pkg/embedded"
 	"github.com/dozaar/dozaar/pkg/kafka"
 	"github.com/dozaar/dozaar/schemas"
-	"github.com/dozaar/dozaar/schemas/registry"
 )
 
 // world is a set of engines on which roles run by themselves: embedded ones, but for the roles just addresses.
@@ -127,20 +126,7 @@ func (r *role) stop(t *testing.T) {
 // publish is what a gateway would do, in order.
 func (w *world) publish(messages ...chat.Message) {
 	w.t.Helper()
-	r, err := registry.New(nil, w.registry)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer r.Close()
-	codec, err := schemas.NewCodec(w.t.Context(), r)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	p, err := kafka.NewProducer(kafka.ProducerConfig{Config: kafka.Config{Brokers: w.brokers}}, codec)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer p.Close(context.Background()) //nolint:errcheck // everything was confirmed
+	p, _ := w.producer()
 	for _, m := range messages {
 		if err := p.PublishMessage(w.t.Context(), m); err != nil {
 			w.t.Fatal(err)

@@ -20,6 +20,9 @@ const (
 	HeaderDeadProduced  = "dlq_produced_at" // the record's own time, ISO 8601
 )
 
+// deadHeaders are these, in the order in which they follow the record's own.
+var deadHeaders = []string{HeaderDeadTopic, HeaderDeadPartition, HeaderDeadOffset, HeaderDeadEpoch, HeaderDeadReason, HeaderDeadProduced}
+
 const maxReason = 1024
 
 // DeadLetter puts a record into chat.deadletter, whole: key, value and headers as they were. Its time is
@@ -27,7 +30,7 @@ const maxReason = 1024
 // own time is older than the delivery timeout. DeadLetter returns as PublishMessage does; only after nil
 // may the record be passed over.
 func (p *Producer) DeadLetter(ctx context.Context, r Record, why error) error {
-	headers := make([]kgo.RecordHeader, 0, len(r.Headers)+6)
+	headers := make([]kgo.RecordHeader, 0, len(r.Headers)+len(deadHeaders))
 	for _, h := range r.Headers {
 		headers = append(headers, kgo.RecordHeader(h))
 	}

@@ -35,17 +35,21 @@ func (r Record) Header(key string) (value string, found bool) {
 }
 
 func fromClient(r *kgo.Record, epoch int32) Record {
-	headers := make([]Header, len(r.Headers))
-	for i, h := range r.Headers {
-		headers[i] = Header(h)
-	}
 	return Record{
 		Topic:     r.Topic,
 		Partition: r.Partition,
 		Position:  chat.Position{Epoch: epoch, Offset: r.Offset},
 		Key:       r.Key,
 		Value:     r.Value,
-		Headers:   headers,
+		Headers:   headersOf(r),
 		Time:      r.Timestamp,
 	}
+}
+
+func headersOf(r *kgo.Record) []Header {
+	headers := make([]Header, len(r.Headers))
+	for i, h := range r.Headers {
+		headers[i] = Header(h)
+	}
+	return headers
 }
