@@ -67,6 +67,9 @@ func (c SocketConfig) check(p *problems) {
 	if c.SocketsPerUser < 1 {
 		p.add("sockets-per-user", "must be at least 1, is %d", c.SocketsPerUser)
 	}
+	if c.JoinsAtOnce < 1 {
+		p.add("joins-at-once", "must be at least 1, is %d", c.JoinsAtOnce)
+	}
 	atLeast(p, "connect-timeout", c.ConnectTimeout, time.Second)
 	if c.ConnectionsPerAddress < 0 {
 		p.add("connections-per-address", "must be at least 1, or 0 for any number, is %d", c.ConnectionsPerAddress)

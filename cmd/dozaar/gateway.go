@@ -143,7 +143,7 @@ func uncleaned(prefix string, h, others http.Handler) http.Handler {
 func (c SocketConfig) limits() gateway.Limits {
 	bucket := func(r Rate) gateway.Bucket { return gateway.Bucket{PerSecond: rate.Limit(r.PerSecond), Burst: r.Burst} }
 	limits := gateway.DefaultLimits()
-	limits.SocketsPerUser = c.SocketsPerUser
+	limits.SocketsPerUser, limits.JoinsAtOnce = c.SocketsPerUser, c.JoinsAtOnce
 	limits.Send, limits.Join, limits.Typing = bucket(c.RateMessages), bucket(c.RateJoins), bucket(c.RateTyping)
 	limits.Read, limits.Status, limits.Refresh = bucket(c.RateReads), bucket(c.RateStatus), bucket(c.RateRefresh)
 	limits.Unknown, limits.Refusals = bucket(c.RateUnknown), bucket(c.RateRefusals)

@@ -89,6 +89,7 @@ type Gateway struct {
 	notified *rising             // seqs, by conversation
 	versions *rising             // changes of presence, by user
 	fills    *semaphore.Weighted // bounds the rooms that read the store at once
+	turns    *semaphore.Weighted // the same for joins
 	resyncs  chan struct{}
 	// sometimes keeps what fails for every socket at once from filling the log; metrics count each.
 	sometimes rate.Sometimes
@@ -109,6 +110,7 @@ func New(cfg Config) *Gateway {
 		log:       cfg.Logger.With("component", "gateway"),
 		metrics:   newMetrics(cfg.Registerer),
 		fills:     semaphore.NewWeighted(maxFills),
+		turns:     semaphore.NewWeighted(int64(max(1, cfg.Limits.JoinsAtOnce))),
 		resyncs:   make(chan struct{}, 1),
 		sometimes: rate.Sometimes{Interval: time.Second},
 		base:      base,

@@ -48,40 +48,51 @@ func (g *Gateway) join(ctx context.Context, s *session, payload json.RawMessage)
 	if in.AfterSeq != nil && *in.AfterSeq < 0 {
 		return nil, chat.Invalid("afterSeq", "must be 0 or more")
 	}
-	c, err := g.Store.Conversation(ctx, in.ConversationID.ID)
-	if err != nil {
-		return nil, err
+	var r *room
+	var out joined
+	var cursor int64
+	err := g.inTurn(ctx, func() error {
+		c, err := g.Store.Conversation(ctx, in.ConversationID.ID)
+		if err != nil {
+			return err
+		}
+		if _, member := c.Member(s.user.ID); !member {
+			return chat.ErrNotFound
+		}
+		if r, err = g.openRoom(ctx, c, s); err != nil {
+			return err
+		}
+		out, cursor, err = g.enter(ctx, s, r, c.Members, in.AfterSeq)
+		return err
+	})
+	if err == nil {
+		err = g.replay(ctx, s, r, cursor)
 	}
-	if _, member := c.Member(s.user.ID); !member {
-		return nil, chat.ErrNotFound
-	}
-	r, err := g.openRoom(ctx, c, s)
-	if err != nil {
-		return nil, err
-	}
-	out, err := g.enter(ctx, s, r, c.Members, in.AfterSeq)
-	if err != nil {
+	if err != nil && r != nil {
 		g.exit(s, r)
+	}
+	if err != nil {
 		return nil, err
 	}
+	out.OK = true
 	return out, nil
 }
 
-// enter tells the socket that it joined and brings it up to the room.
-func (g *Gateway) enter(ctx context.Context, s *session, r *room, members []chat.Member, afterSeq *int64) (joined, error) {
+// enter tells the socket that it joined, and returns from where to bring it up to the room.
+func (g *Gateway) enter(ctx context.Context, s *session, r *room, members []chat.Member, afterSeq *int64) (out joined, cursor int64, err error) {
 	readSeqs, err := g.readSeqs(ctx, r.id, s.user.ID, members)
 	if err != nil {
-		return joined{}, err
+		return joined{}, 0, err
 	}
 	last, err := g.lastFor(ctx, r, afterSeq)
 	if err != nil {
-		return joined{}, err
+		return joined{}, 0, err
 	}
-	out := joined{ConversationID: r.id, LastSeq: last, ReadSeq: readSeqs[s.user.ID], Recovered: true}
+	out = joined{ConversationID: r.id, LastSeq: last, ReadSeq: readSeqs[s.user.ID], Recovered: true}
 	if len(members) <= maxReadSeqs {
 		out.ReadSeqs = readSeqs
 	}
-	cursor := last
+	cursor = last
 	if afterSeq != nil {
 		out.Missed = max(0, last-*afterSeq)
 		out.Recovered = *afterSeq <= last && out.Missed <= maxReplay
@@ -91,11 +102,7 @@ func (g *Gateway) enter(ctx context.Context, s *session, r *room, members []chat
 	}
 	cursor = r.seek(s, cursor, afterSeq != nil && out.Recovered)
 	s.emit("joined:conversation", out)
-	if err := g.replay(ctx, s, r, cursor); err != nil {
-		return joined{}, err
-	}
-	out.OK = true
-	return out, nil
+	return out, cursor, nil
 }
 
 // readSeqs reads the user's own mark and, in a small conversation, everybody's.
@@ -132,7 +139,11 @@ func (g *Gateway) lastFor(ctx context.Context, r *room, afterSeq *int64) (int64,
 // socket's own pace, until the socket has caught up and is live.
 func (g *Gateway) replay(ctx context.Context, s *session, r *room, cursor int64) error {
 	for !r.goLive(s, cursor) {
-		page, err := g.Store.Messages(ctx, r.id, cursor, replayPage)
+		var page []chat.Message
+		err := g.inTurn(ctx, func() (err error) {
+			page, err = g.Store.Messages(ctx, r.id, cursor, replayPage)
+			return err
+		})
 		if err != nil {
 			return err
 		}

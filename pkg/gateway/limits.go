@@ -11,6 +11,7 @@ type Bucket struct {
 // Limits bound what one socket and one user may do. Each socket has a bucket of its own per event.
 type Limits struct {
 	SocketsPerUser int // 0: no limit
+	JoinsAtOnce    int // how many joins of all sockets may ask Redis and the store at once; at least 1
 	Send           Bucket
 	Join           Bucket
 	Typing         Bucket
@@ -26,6 +27,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		SocketsPerUser: 100,
+		JoinsAtOnce:    16,
 		Send:           Bucket{30, 100},
 		Join:           Bucket{50, 500},
 		Typing:         Bucket{10, 50},

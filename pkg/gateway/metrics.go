@@ -20,6 +20,7 @@ type metrics struct {
 	filled        prometheus.Counter
 	fillFailures  prometheus.Counter
 	typingLost    prometheus.Counter
+	joinsWaiting  prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -49,7 +50,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		fillFailures:  counter("gap_fill_failures_total", "Failed tries to read a gap from the store."),
 		typingLost:    counter("typing_lost_total", "Typing changes that could not be relayed."),
 	}
-	reg.MustRegister(m.refused, m.events, m.eventSeconds, m.latency)
+	m.joinsWaiting = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "dozaar_gateway_joins_waiting", Help: "Joins that wait for their turn to ask Redis and the store."})
+	reg.MustRegister(m.refused, m.events, m.eventSeconds, m.latency, m.joinsWaiting)
 	return m
 }
 
