@@ -40,7 +40,7 @@ func Encode(namespace, event string, args ...any) (*Packet, error) {
 	if reservedEvent(event) {
 		return nil, fmt.Errorf("socketio: event name %q is reserved", event)
 	}
-	first, more, err := encodePacket(typeEvent, namespace, noAck, append([]any{event}, args...))
+	first, more, err := encodePacket(nil, typeEvent, namespace, noAck, append([]any{event}, args...))
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +50,9 @@ func Encode(namespace, event string, args ...any) (*Packet, error) {
 // frameRoom is the longest header of an unmasked websocket frame.
 const frameRoom = 10
 
-// encodePacket builds an EVENT or ACK, binary where args need it: then more are its attachments.
-func encodePacket(kind byte, namespace string, id int64, args []any) (first frame, more []frame, err error) {
+// encodePacket builds an EVENT or ACK, binary where args need it: then more are its attachments. The packet is
+// built in scratch as far as that goes, in memory of its own where scratch is nil.
+func encodePacket(scratch []byte, kind byte, namespace string, id int64, args []any) (first frame, more []frame, err error) {
 	for i, a := range args {
 		if b, ok := a.(Binary); ok {
 			if more == nil {
@@ -61,8 +62,10 @@ func encodePacket(kind byte, namespace string, id int64, args []any) (first fram
 			more = append(more, framed(opBinary, b))
 		}
 	}
-	buf := make([]byte, frameRoom, frameRoom+sizeHint(namespace, args))
-	buf = append(buf, engineMessage)
+	if cap(scratch) < frameRoom {
+		scratch = make([]byte, 0, frameRoom+sizeHint(namespace, args))
+	}
+	buf := append(scratch[:frameRoom], engineMessage)
 	if len(more) > 0 {
 		buf = append(buf, kind+(typeBinaryEvent-typeEvent))
 		buf = strconv.AppendInt(buf, int64(len(more)), 10)

@@ -145,7 +145,7 @@ func FuzzEncode(f *testing.F) {
 		if id = max(id, noAck); id > maxAckID {
 			return
 		}
-		first, _, err := encodePacket(typeEvent, "/chat", id, []any{name, text})
+		first, _, err := encodePacket(nil, typeEvent, "/chat", id, []any{name, text})
 		if err != nil {
 			t.Fatal(err)
 		}

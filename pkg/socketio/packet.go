@@ -34,6 +34,9 @@ const (
 	noAck        = int64(-1)  // an event that wants no acknowledgement
 )
 
+// mainNamespace is the one that packets do not name. It never changes.
+var mainNamespace = []byte("/")
+
 // errProtocol is what every packet that breaks the protocol fails with.
 var errProtocol = errors.New("protocol error")
 
@@ -54,13 +57,13 @@ type packet struct {
 // eventMemory is what an event takes besides its bytes, most of the time, in one piece.
 type eventMemory struct {
 	ack  ack
-	args [4]json.RawMessage // the first is the name
+	args [2]json.RawMessage // the first is the name
 }
 
 // decodePacket decodes what a client may send: CONNECT, DISCONNECT and events, in UTF-8. Everything
 // else is an error, and so is anything that a correct client would not send.
 func decodePacket(data []byte, maxAttachments int) (packet, error) {
-	p := packet{ack: noAck, namespace: []byte("/")}
+	p := packet{ack: noAck, namespace: mainNamespace}
 	if len(data) == 0 {
 		return p, malformed("empty packet")
 	}

@@ -7,6 +7,15 @@ type frame struct {
 	buf    []byte // a whole, unmasked websocket frame
 	body   int    // buf[body:] is its payload
 	binary bool   // an attachment; its payload has no packet type in front
+	lent   bool   // buf will be used again once send has returned
+}
+
+// keep returns the frame with memory of its own.
+func (f frame) keep() frame {
+	if f.lent {
+		f.buf, f.lent = slices.Clone(f.buf), false
+	}
+	return f
 }
 
 func (f frame) payload() []byte { return f.buf[f.body:] }
@@ -42,7 +51,7 @@ func (q *sendQueue) wait(below int) <-chan struct{} {
 }
 
 func (q *sendQueue) push(f frame) {
-	q.frames = append(q.frames, f)
+	q.frames = append(q.frames, f.keep())
 	q.bytes += f.cost()
 }
 

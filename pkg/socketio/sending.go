@@ -90,7 +90,7 @@ func (s *session) writeSome() {
 func (s *session) writeNow(f frame) {
 	n, err := s.ws.push(f.buf)
 	if err == nil && n < len(f.buf) {
-		batch := []frame{f}
+		batch := []frame{f.keep()}
 		s.finishWrite(batch, after(batch, n), n)
 		return
 	}

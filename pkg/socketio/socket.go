@@ -133,10 +133,14 @@ func (e Event) Ack(args ...any) {
 		return
 	}
 	s := e.ack.socket
-	first, more, err := encodePacket(typeAck, s.ns.name, e.ack.id, args)
+	srv := s.client.srv
+	scratch := srv.chunks.Get().(*[]byte)
+	defer srv.chunks.Put(scratch)
+	first, more, err := encodePacket(*scratch, typeAck, s.ns.name, e.ack.id, args)
 	if err != nil {
-		s.client.srv.cfg.Logger.Error("acknowledgement cannot be encoded", "event", e.Name, "error", err)
+		srv.cfg.Logger.Error("acknowledgement cannot be encoded", "event", e.Name, "error", err)
 		return
 	}
+	first.lent = true
 	s.send(first, more)
 }
