@@ -10,18 +10,18 @@ import (
 // maxHops bounds how much of X-Forwarded-For is read: nobody has so many proxies of their own.
 const maxHops = 32
 
-// clientAddress is who a request comes from. Where the peer is a trusted proxy, it is the rightmost
+// clientAddress is who a request of this header comes from. Where the peer is a trusted proxy, it is the rightmost
 // address in X-Forwarded-For that is none: each proxy appends who it was called by, so what stands
 // further left was written by somebody who is not trusted, and may be anything. What is no address ends
 // the search too, at the proxy that let it pass. Other headers of the kind are not believed.
 //
 // The answer is not valid where the server has no address for the peer, as on a Unix socket.
-func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
-	peer, ok := parseHop(r.RemoteAddr)
+func clientAddress(remote string, header http.Header, trusted []netip.Prefix) netip.Addr {
+	peer, ok := parseHop(remote)
 	if !ok || !within(peer, trusted) {
 		return peer
 	}
-	forwarded := strings.Join(r.Header.Values("X-Forwarded-For"), ",")
+	forwarded := strings.Join(header.Values("X-Forwarded-For"), ",")
 	for range maxHops {
 		comma := strings.LastIndexByte(forwarded, ',')
 		hop, ok := parseHop(strings.Trim(forwarded[comma+1:], " \t"))

@@ -30,7 +30,7 @@ func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, wantsWeb
 	var at *place
 	if s.places != nil {
 		var ok bool
-		if at, ok = s.places.take(clientAddress(r, s.cfg.TrustedProxies)); !ok {
+		if at, ok = s.places.take(clientAddress(r.RemoteAddr, r.Header, s.cfg.TrustedProxies)); !ok {
 			s.turnAway(w, http.StatusTooManyRequests, codeCrowded, "address")
 			return
 		}

@@ -153,8 +153,10 @@ func (c *client) dispatch(s *Socket, p packet, parts [][]byte) {
 		e.ack = &p.memory.ack
 		e.ack.socket, e.ack.id = s, p.ack
 	}
-	defer s.caught("Event")
+	returned := false
+	defer s.caught("Event", &returned)
 	s.ns.handler.Event(s.ctx, s, e)
+	returned = true
 }
 
 // leave is the client's own wish.
@@ -235,24 +237,40 @@ func (c *client) ended(reason string) {
 	sockets := c.sockets
 	c.mu.Unlock()
 	c.partial, c.parts = nil, nil
-	for _, s := range sockets {
-		c.part(s, reason)
-		s.finish()
+	c.endAll(sockets, reason)
+}
+
+func (c *client) endAll(sockets []*Socket, reason string) {
+	if len(sockets) == 0 {
+		return
 	}
+	defer c.endAll(sockets[1:], reason) // even if the handler of this one ends the goroutine
+	c.part(sockets[0], reason)
+	sockets[0].finish()
 }
 
 // guard runs a handler's code; a panic in it ends the socket and nothing else.
 func (s *Socket) guard(what string, f func()) {
-	defer s.caught(what)
+	returned := false
+	defer s.caught(what, &returned)
 	f()
+	returned = true
 }
 
 // caught is to be deferred itself.
-func (s *Socket) caught(what string) {
+func (s *Socket) caught(what string, returned *bool) {
 	if r := recover(); r != nil {
 		s.client.srv.panicked(what, s.ns.name, r)
 		s.client.kick(s, ReasonPanic)
+	} else if !*returned {
+		s.client.exited(what, s.ns.name)
 	}
+}
+
+// exited ends a connection of which a handler has ended the goroutine: there is nobody left who reads it.
+func (c *client) exited(what, namespace string) {
+	c.srv.panicked(what, namespace, "runtime.Goexit")
+	c.sess.abort(ReasonPanic)
 }
 
 func (srv *Server) panicked(what, namespace string, cause any) {

@@ -27,9 +27,17 @@ type Config struct {
 	// MaxPayload bounds a websocket message and a polling request, in bytes. 256 KiB.
 	MaxPayload int
 	// MaxAttachments bounds the binary parts of one event; all of them together are bounded by
-	// MaxPayload. Zero refuses binary events.
+	// MaxPayload.
+	//
+	// The default, zero, REFUSES BINARY: an event with a Buffer, Blob or typed array anywhere in it ends its
+	// connection with ReasonParseError. Sending Binary is not affected.
 	MaxAttachments int
-	// SendBuffer bounds what waits to be sent to one client, in bytes. 1 MiB.
+	// SendBuffer bounds what waits to be sent to one client, in bytes, each frame counting 64 more than it has.
+	// 1 MiB. Past it the connection is cut with ReasonSlowClient, and send_overflows_total counts it.
+	//
+	// A packet that is larger by itself can be sent to nobody: it cuts the connection of a client that keeps up,
+	// too. Such a client sees neither a close frame nor a kick, but "transport close" or "transport error",
+	// and official ones connect again. So keep this well above the largest Packet.Size, attachments included.
 	SendBuffer int
 
 	// Handshakes bounds how fast connections may be opened, by everybody together; past it they are
@@ -42,7 +50,7 @@ type Config struct {
 	// it they are answered 429 with Retry-After. Zero is no limit. Behind a proxy everybody has the
 	// proxy's address, unless TrustedProxies has it.
 	ConnectionsPerAddress int
-	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	// TrustedProxies are the peers whose X-Forwarded-For is believed, here and for Handshake.Address.
 	TrustedProxies []netip.Prefix
 
 	// AllowOrigin decides on every request of a handshake, of polling and of an upgrade; false is
@@ -58,8 +66,11 @@ type Config struct {
 	// transport and reconnect, elsewhere.
 	DisconnectOnShutdown bool
 
-	Logger     *slog.Logger          // nil: silent
-	Registerer prometheus.Registerer // nil: metrics are kept, not published
+	Logger *slog.Logger // nil: silent
+	// Registerer publishes the metrics, all called dozaar_socketio_…; nil keeps them to the server. New panics
+	// where they are published there already: two servers of one process need a label each to tell them apart,
+	// as by prometheus.WrapRegistererWith(prometheus.Labels{"server": "web"}, registry).
+	Registerer prometheus.Registerer
 }
 
 func (c Config) withDefaults() Config {

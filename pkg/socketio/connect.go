@@ -33,13 +33,7 @@ func (c *client) connect(p packet) (reason string) {
 		c.sess.send(textFrame(engineMessage, c.refusalPacket(name, &Refusal{Message: "Invalid namespace"})))
 		return c.turnedAway()
 	}
-	j := &joining{auth: p.payload, answered: make(chan struct{})}
-	c.joining = j
-	conn := c.srv.library.attach(c)
-	conn.connect(name)
-	<-j.answered
-	c.srv.library.release(conn, j.socket)
-	c.joining = nil
+	j := c.join(name, p.payload)
 	if j.socket == nil {
 		return c.turnedAway()
 	}
@@ -59,6 +53,25 @@ func (c *client) connect(p packet) (reason string) {
 	c.srv.metrics.connects.Inc()
 	s.guard("Connected", func() { s.ns.handler.Connected(s.ctx, s) })
 	return ""
+}
+
+// join asks the library, which asks the handler.
+func (c *client) join(namespace string, auth []byte) *joining {
+	j := &joining{auth: auth, answered: make(chan struct{})}
+	c.joining = j
+	conn := c.srv.library.attach(c)
+	answered := false
+	defer func() {
+		if !answered { // the handler has ended this goroutine
+			conn.spoiled.Store(true)
+		}
+		c.srv.library.release(conn, j.socket)
+		c.joining = nil
+	}()
+	conn.connect(namespace)
+	<-j.answered
+	answered = true
+	return j
 }
 
 // turnedAway counts a refused CONNECT. A connection that goes on with them is ended.
@@ -107,19 +120,25 @@ func (c *client) refusalPacket(namespace string, r *Refusal) []byte {
 
 // authenticate asks the handler, on the goroutine that read the CONNECT.
 func (c *client) authenticate(ns *namespace) (refusal *Refusal) {
+	returned := false
 	defer func() {
 		if r := recover(); r != nil {
 			c.srv.panicked("Authenticate", ns.name, r)
 			refusal = &Refusal{Message: ReasonPanic}
+		} else if !returned {
+			c.exited("Authenticate", ns.name)
 		}
 	}()
 	query, err := url.ParseQuery(c.sess.query)
 	if err != nil {
 		query = url.Values{} // what could be read of it was not enough for a session either
 	}
+	header := c.sess.handshakeHeader()
 	user, err := ns.handler.Authenticate(c.sess.ctx, Handshake{
-		Header: c.sess.handshakeHeader(), Auth: cloneRaw(c.joining.auth), RemoteAddr: c.sess.remote, Query: query,
+		Header: header, Auth: cloneRaw(c.joining.auth), RemoteAddr: c.sess.remote, Query: query,
+		Address: clientAddress(c.sess.remote, header, c.srv.cfg.TrustedProxies),
 	})
+	returned = true
 	if err == nil {
 		c.joining.user = user
 		return nil

@@ -18,12 +18,14 @@
 //     it is sent to.
 //   - Every Connected is followed by exactly one Disconnected, after the last Event has returned.
 //   - A panic in a Handler ends that one socket. A packet that breaks the protocol ends its
-//     connection. Neither ends the process.
+//     connection, and so does a Handler that ends its goroutine. None of it ends the process.
 //   - Nothing that a stranger sends is kept without a bound, and no query string is logged.
 //
 // What it leaves out: protocol revisions before 4, JSONP, WebTransport, compression, connection
 // state recovery, and acknowledgements asked for by the server. An acknowledgement that a client
-// sends is therefore an error. CORS headers are left to a handler around this one.
+// sends is therefore an error. CORS headers are left to a handler around this one, as in the example. Limits that
+// need to know who somebody is or what an event costs (events per second, sockets per user) are left to the
+// Handler: Authenticate can refuse, and Event can answer with an error or Close.
 //
 // # Limits
 //
@@ -31,7 +33,7 @@
 // closes_total{reason}:
 //
 //	MaxPayload             closes "payload too large" (1009, or 413)
-//	MaxAttachments         closes "parse error" (1002), as all that breaks the protocol
+//	MaxAttachments         closes "parse error" (1002), as all that breaks the protocol; 0, the default, takes no binary
 //	SendBuffer             closes "send buffer overflow", and send_overflows_total
 //	ConnectTimeout         closes "connect timeout" (1008)
 //	PingTimeout            closes "ping timeout"
@@ -42,8 +44,11 @@
 //	AllowOrigin            refusals "origin" (403)
 //	32 KiB of header       refusals "header" (431); no setting
 //	a Handler's Refusal    refusals "connect" (CONNECT_ERROR)
+//	100 CONNECTs, 10 refused   closes "parse error" (1002) at one more; no setting
 //
-// A refusal is never a ban.
+// The last counts over a connection's whole life, in all namespaces together, also those that were left again: a page
+// that stays on one connection for days and joins and leaves a namespace with each view gets there, and has to
+// open another connection, which official clients do by themselves. A refusal is never a ban.
 //
 // Polling keeps a session in the memory of one process, so several processes behind a load balancer
 // need sticky sessions for it. Clients that use websocket alone need none.

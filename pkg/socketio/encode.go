@@ -35,8 +35,12 @@ func (p *Packet) Payload() []byte { return p.first.payload() }
 type Binary []byte
 
 // Encode makes the packet for an event. args are encoded by encoding/json, structs in the order of
-// their fields and without HTML escapes; a Binary becomes an attachment.
+// their fields and without HTML escapes; a Binary becomes an attachment. The error says what cannot be encoded: an
+// argument, the name of an event that Socket.IO keeps for itself, or a namespace that Server.Namespace would not take.
 func Encode(namespace, event string, args ...any) (*Packet, error) {
+	if !validNamespace(namespace) {
+		return nil, fmt.Errorf("socketio: %q is no name for a namespace", namespace)
+	}
 	if reservedEvent(event) {
 		return nil, fmt.Errorf("socketio: event name %q is reserved", event)
 	}

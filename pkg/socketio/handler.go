@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"net/url"
 )
 
@@ -11,12 +12,17 @@ import (
 type Handshake struct {
 	Header     http.Header     // of the request that opened the connection; not to be changed
 	Auth       json.RawMessage // the payload of CONNECT: a JSON object, or nil
-	RemoteAddr string          // the peer's address and port as the HTTP server saw them
-	Query      url.Values      // of the request that opened the connection; never log it
+	RemoteAddr string          // the peer's address and port as the HTTP server saw them: behind a proxy, the proxy's
+	// Address is the client's, which behind Config.TrustedProxies is what they say. It is not valid where the
+	// server has none, as on a Unix socket. No Socket keeps it: a Handler that needs it later puts it into what
+	// Authenticate returns.
+	Address netip.Addr
+	Query   url.Values // of the request that opened the connection; never log it
 }
 
 // Handler is what happens to the sockets of one namespace. All calls for one connection come one at
-// a time; those for different connections come at the same time. A call that panics ends its socket.
+// a time; those for different connections come at the same time. A call that panics ends its socket; one that ends
+// its goroutine (runtime.Goexit, as t.FailNow does) ends the connection, with ReasonPanic too.
 type Handler interface {
 	// Authenticate decides whether a client may join, and as whom. A *Refusal is told to the client
 	// as it is; any other error only as "not authorized". ctx ends with the connection. Without an error
@@ -52,5 +58,5 @@ const (
 	ReasonConnectTimeout   = "connect timeout"      // joined no namespace in time
 	ReasonSlowClient       = "send buffer overflow" // more than SendBuffer waited for it
 	ReasonShutdown         = "server shutting down"
-	ReasonPanic            = "internal error" // a Handler panicked
+	ReasonPanic            = "internal error" // a Handler panicked, or ended its goroutine
 )

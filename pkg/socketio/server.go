@@ -77,7 +77,7 @@ func New(cfg Config) *Server {
 // name, with a name that is none, or once the server has sessions: these are mistakes in the program.
 func (s *Server) Namespace(name string, h Handler) {
 	switch {
-	case !strings.HasPrefix(name, "/") || strings.ContainsAny(name, ",?") || len(name) > maxNamespace:
+	case !validNamespace(name):
 		panic(fmt.Sprintf("socketio: %q is no name for a namespace", name))
 	case s.namespaces[name] != nil:
 		panic(fmt.Sprintf("socketio: namespace %q is served already", name))
@@ -87,6 +87,10 @@ func (s *Server) Namespace(name string, h Handler) {
 	ns := &namespace{name: name, handler: h}
 	s.namespaces[name] = ns
 	s.library.serve(ns)
+}
+
+func validNamespace(name string) bool {
+	return strings.HasPrefix(name, "/") && !strings.ContainsAny(name, ",?") && len(name) <= maxNamespace
 }
 
 // Run serves until ctx ends and then shuts down within a minute. It is a convenience for programs

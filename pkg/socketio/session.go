@@ -184,6 +184,13 @@ func (s *session) receive(data []byte, binary, last bool) bool {
 	return false
 }
 
+// receiveOne is receive with the lock around it, which is let go of also where a handler ends the goroutine.
+func (s *session) receiveOne(data []byte, binary, last bool) bool {
+	s.inbound.Lock()
+	defer s.inbound.Unlock()
+	return s.receive(data, binary, last)
+}
+
 func (s *session) deliver(data []byte, binary bool) bool {
 	if reason := s.overlay.message(data, binary); reason != "" {
 		s.abort(reason)

@@ -10,8 +10,8 @@ import (
 // ErrClosed is returned for what is sent to a socket that is gone.
 var ErrClosed = errors.New("socketio: the socket is closed")
 
-// Socket is one client in one namespace. Its methods may be called at any time, from anywhere, and
-// do not block.
+// Socket is one client in one namespace. Its methods may be called at any time, from anywhere, and but for Drain
+// they do not block.
 type Socket struct {
 	id     string
 	user   any
@@ -45,7 +45,8 @@ func (s *Socket) Transport() string { return s.client.sess.transport() }
 func (s *Socket) RemoteAddr() string { return s.client.sess.remote }
 
 // Emit sends an event to this socket alone; see Encode for args. The error is ErrClosed, or why args
-// cannot be encoded. Where more than Config.SendBuffer waits, the connection is closed instead.
+// cannot be encoded. Where more than Config.SendBuffer would wait, if only because this one event is larger,
+// the connection is closed instead and the error is ErrClosed.
 func (s *Socket) Emit(event string, args ...any) error {
 	p, err := Encode(s.ns.name, event, args...)
 	if err != nil {
@@ -58,7 +59,8 @@ func (s *Socket) Emit(event string, args ...any) error {
 }
 
 // Send is Emit for a packet that goes to many. The packet must have been encoded for this socket's
-// namespace; any other is dropped and logged. Nothing is sent to a socket that is gone.
+// namespace; any other is dropped and logged. Nothing is sent to a socket that is gone. Whether SendBuffer let
+// it through, the handler hears as Disconnected with ReasonSlowClient or not at all.
 func (s *Socket) Send(p *Packet) {
 	if p.namespace != s.ns.name {
 		s.client.srv.cfg.Logger.Error("packet for another namespace dropped",
@@ -95,9 +97,12 @@ func (s *Socket) finish() {
 
 // Event is what a client sent. It may be kept.
 type Event struct {
-	Name        string
-	Args        []json.RawMessage // each is one JSON value
-	Attachments [][]byte          // of a binary event: what the placeholders in Args number
+	Name string
+	// Args are JSON values as the client wrote them. Their syntax is checked (RFC 8259, at most 10,000 deep, in
+	// UTF-8), and nothing else is: {"a":1,"a":2} has both, of which encoding/json takes the last; 1e999 is a
+	// number, which json.Unmarshal refuses for a float64; "\ud800", half a surrogate pair, becomes U+FFFD there.
+	Args        []json.RawMessage
+	Attachments [][]byte // of a binary event: what the placeholders in Args number
 	ack         *ack
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -323,6 +324,75 @@ func TestPanic(t *testing.T) {
 		if text := log.String(); !strings.Contains(text, "socket_test.go") || !strings.Contains(text, "in Event") {
 			t.Errorf("no stack in the log:\n%s", text)
 		}
+	})
+}
+
+// TestGoexit ends the goroutine of every call of a handler: the connection ends, and the server has all its locks back.
+func TestGoexit(t *testing.T) {
+	overBoth(t, func(t *testing.T, open func(*rig) peer) {
+		reasons := make(chan string, 2)
+		exit := func(in string, s *Socket) {
+			if s != nil && s.User() == in {
+				runtime.Goexit()
+			}
+		}
+		h := echoed()
+		echo := h.event
+		h.authenticate = func(_ context.Context, hs Handshake) (any, error) {
+			var in string
+			_ = json.Unmarshal(hs.Auth, &struct{ In *string }{&in})
+			if in == "Authenticate" {
+				runtime.Goexit()
+			}
+			return in, nil
+		}
+		h.connected = func(_ context.Context, s *Socket) { exit("Connected", s) }
+		h.event = func(ctx context.Context, s *Socket, e Event) {
+			exit("Event", s)
+			echo(ctx, s, e)
+		}
+		h.disconnected = func(s *Socket, reason string) {
+			reasons <- reason
+			exit("Disconnected", s)
+		}
+		r := newRig(t, Config{}, map[string]Handler{"/chat": h, "/other": h})
+		witness := open(r)
+		join(t, witness)
+		exits := 0.0
+		for _, c := range []struct {
+			in, send string
+			reasons  []string
+		}{
+			{"Authenticate", "", nil},
+			{"Connected", "", []string{ReasonPanic, ReasonPanic}},
+			{"Event", `42/chat,["x"]`, []string{ReasonPanic, ReasonPanic}},
+			{"Disconnected", "41/chat,", []string{ReasonClientDisconnect, ReasonPanic}},
+		} {
+			p := open(r)
+			if c.in != "Authenticate" {
+				p.send(`40/other,{"in":"Disconnected"}`) // a socket of the same connection: it hears of the end as well
+				expect(t, p, "40/other,{")
+				exits++
+			}
+			p.send(`40/chat,{"in":"` + c.in + `"}`)
+			if c.send != "" {
+				expect(t, p, "40/chat,{")
+				p.send(c.send)
+			}
+			for _, want := range c.reasons {
+				if got := receive(t, "Disconnected", reasons); got != want {
+					t.Errorf("%s: reason %q, want %q", c.in, got, want)
+				}
+			}
+			exits++
+			eventually(t, c.in+" counted", func() bool { return r.metric(r.server.metrics.panics) == exits })
+			eventually(t, "the connection gone", func() bool { return r.server.Stats().Connections() == 1 })
+			p.close()
+		}
+		witness.send(`42/chat,["alive"]`)
+		expect(t, witness, `42/chat,["alive"]`)
+		witness.close()
+		receive(t, "Disconnected", reasons)
 	})
 }
 

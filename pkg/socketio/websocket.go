@@ -264,10 +264,7 @@ func (s *session) readMessage(c *wsConn) (ok, move bool) {
 		s.abort(c.failed(err))
 		return false, false
 	}
-	s.inbound.Lock()
-	ok = s.receive(data, binary, !c.in.more())
-	s.inbound.Unlock()
-	if !ok {
+	if !s.receiveOne(data, binary, !c.in.more()) {
 		s.readOut(c)
 		return false, false
 	}
