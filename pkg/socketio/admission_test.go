@@ -285,3 +285,36 @@ func TestConnectedFollows(t *testing.T) {
 	}
 	eventually(t, "nothing is left", func() bool { return r.server.Stats().Connections() == 0 })
 }
+
+// TestAddress tells Authenticate who a client is, also when it joins another namespace, for which the header has
+// been packed and unpacked.
+func TestAddress(t *testing.T) {
+	for _, c := range []struct {
+		trusted, forwarded, want string
+	}{
+		{"127.0.0.0/8", "198.51.100.1, 203.0.113.7", "203.0.113.7"},
+		{"10.0.0.0/8", "203.0.113.7", "127.0.0.1"},
+	} {
+		seen := make(chan Handshake, 1)
+		h := &script{authenticate: func(_ context.Context, hs Handshake) (any, error) {
+			seen <- hs
+			return nil, nil
+		}}
+		r := newRig(t, Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix(c.trusted)}}, map[string]Handler{"/chat": h, "/": h})
+		conn, _, err := r.dial("transport=websocket", from(c.forwarded))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &wsPeer{t: t, conn: conn}
+		expect(t, p, "0{")
+		for _, connect := range []string{"40/chat,", "40"} {
+			p.send(connect)
+			hs := receive(t, "handshake", seen)
+			if got := hs.Address.String(); got != c.want || !strings.HasPrefix(hs.RemoteAddr, "127.0.0.1:") {
+				t.Errorf("%s of %s behind %s: %s by way of %s", connect, c.forwarded, c.trusted, got, hs.RemoteAddr)
+			}
+			expect(t, p, connect+"{")
+		}
+		p.close()
+	}
+}

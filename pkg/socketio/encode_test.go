@@ -43,3 +43,11 @@ func TestEncodeArguments(t *testing.T) {
 		t.Errorf("%v, %v", p, err)
 	}
 }
+
+func TestEncodeForNoNamespace(t *testing.T) {
+	for _, name := range []string{"", "chat", "/a,b", "/a?b", "/" + strings.Repeat("x", maxNamespace)} {
+		if p, err := Encode(name, "e"); err == nil {
+			t.Errorf("%q: %q", name, p.Payload())
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -48,10 +49,45 @@ func (l *lobby) Event(_ context.Context, s *socketio.Socket, e socketio.Event) {
 
 func (*lobby) Disconnected(*socketio.Socket, string) {}
 
-// A whole server, and two clients that speak the protocol by hand: `40` joins a namespace, `42` is an event,
-// `43` an acknowledgement, `41` the end.
+// page is the one web site whose pages may connect.
+const page = "https://shop.example"
+
+// withCORS lets the pages of another origin poll. Browsers ask nobody before they open a websocket: what refuses
+// those of other pages is Config.AllowOrigin.
+func withCORS(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Add("Vary", "Origin")
+		if r.Header.Get("Origin") == page {
+			h.Set("Access-Control-Allow-Origin", page)
+			h.Set("Access-Control-Allow-Credentials", "true") // for withCredentials, as sticky sessions by cookie need it
+		}
+		if r.Method == http.MethodOptions { // asked before a request with extraHeaders
+			h.Set("Access-Control-Allow-Methods", "GET, POST")
+			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func allowOrigin(r *http.Request) bool {
+	origin := r.Header.Get("Origin") // programs and apps send none
+	return origin == "" || origin == page
+}
+
+// A whole server, for pages of https://shop.example that say
+//
+//	const socket = io("https://chat.example/lobby", { auth: { name: "Ada", password: "sesame" } });
+//	socket.on("said", (who, what) => console.log(who, what));
+//	const answer = await socket.emitWithAck("say", { text: "good morning" });
+//
+// and clients that speak the protocol by hand: `40` joins a namespace, `42` is an event, `43` an acknowledgement, `41` the
+// end.
 func Example() {
 	server := socketio.New(socketio.Config{
+		AllowOrigin:           allowOrigin,
 		MaxPayload:            64 << 10,
 		SendBuffer:            256 << 10,
 		Handshakes:            socketio.Rate{PerSecond: 200, Burst: 400},
@@ -59,7 +95,7 @@ func Example() {
 	})
 	server.Namespace("/lobby", new(lobby))
 	mux := http.NewServeMux()
-	mux.Handle("/socket.io/", server)
+	mux.Handle("/socket.io/", withCORS(server))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		fmt.Println(err)
@@ -80,6 +116,9 @@ func Example() {
 	eve.hear(1)
 	bob.say(`42/lobby,["dance"]`)
 	bob.hear(1)
+	for _, origin := range []string{page, "https://elsewhere.example"} {
+		preflight(listener.Addr(), origin)
+	}
 
 	// First the sockets, which end their connections in good order, then what is left of HTTP.
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -99,6 +138,8 @@ func Example() {
 	// 42/lobby,["said","Ada",{"text":"good morning"}]
 	// 44/lobby,{"message":"wrong password"}
 	// 41/lobby,
+	// 204 No Content https://shop.example
+	// 204 No Content
 	// stopped: <nil> true
 }
 
@@ -113,6 +154,22 @@ func dial(address net.Addr, connect string) client {
 	_, _, _ = conn.ReadMessage() // OPEN
 	c.say(connect)
 	return c
+}
+
+// preflight is a browser's question whether a page of this origin may poll.
+func preflight(address net.Addr, origin string) {
+	request, err := http.NewRequest(http.MethodOptions, "http://"+address.String()+"/socket.io/?EIO=4&transport=polling", nil)
+	if err != nil {
+		panic(err)
+	}
+	request.Header.Set("Origin", origin)
+	request.Close = true
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		panic(err)
+	}
+	_ = answer.Body.Close()
+	fmt.Println(strings.TrimSpace(answer.Status + " " + answer.Header.Get("Access-Control-Allow-Origin")))
 }
 
 func (c client) say(packet string) {

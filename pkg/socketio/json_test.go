@@ -55,3 +55,29 @@ func TestPlainRun(t *testing.T) {
 		}
 	}
 }
+
+// TestOddArguments is what Event.Args says of JSON whose syntax is all that is right with it.
+func TestOddArguments(t *testing.T) {
+	args := []string{`{"a":1,"a":2}`, `1e999`, `"\ud800"`}
+	p, err := decodePacket([]byte(`2["e",`+strings.Join(args, ",")+`]`), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range args {
+		if got := string(p.args[i]); got != want {
+			t.Errorf("%s became %s", want, got)
+		}
+	}
+	var object map[string]int
+	if err := json.Unmarshal(p.args[0], &object); err != nil || object["a"] != 2 {
+		t.Errorf("%v, %v", object, err)
+	}
+	var number float64
+	if err := json.Unmarshal(p.args[1], &number); err == nil {
+		t.Errorf("1e999 is %v", number)
+	}
+	var text string
+	if err := json.Unmarshal(p.args[2], &text); err != nil || text != "\ufffd" {
+		t.Errorf("%q, %v", text, err)
+	}
+}

@@ -370,3 +370,41 @@ func (r *rig) rawConn() net.Conn {
 	}
 	return conn.NetConn()
 }
+
+// TestTooLargeToSend sends a client that keeps up one packet that fits no buffer: Config.SendBuffer says what comes of it.
+func TestTooLargeToSend(t *testing.T) {
+	overBoth(t, func(t *testing.T, open func(*rig) peer) {
+		const buffer = 10_000
+		reasons := make(chan string, 1)
+		emitted := make(chan error, 2)
+		h := &script{
+			event: func(_ context.Context, s *Socket, _ Event) {
+				for _, size := range []int{buffer - 200, buffer} {
+					emitted <- s.Emit("x", strings.Repeat("x", size))
+					_ = s.Drain(context.Background(), 0)
+				}
+			},
+			disconnected: func(_ *Socket, reason string) { reasons <- reason },
+		}
+		r := newRig(t, Config{SendBuffer: buffer}, one(h))
+		p := open(r)
+		join(t, p)
+		go p.send(`42/chat,["go"]`) // a POST is answered when it is handled
+		expect(t, p, `42/chat,["x","xxx`)
+		if code := expectEnd(t, p); code != 0 && code != websocket.CloseAbnormalClosure {
+			t.Errorf("close code %d", code)
+		}
+		for _, want := range []error{nil, ErrClosed} {
+			if err := receive(t, "Emit", emitted); !errors.Is(err, want) {
+				t.Errorf("Emit: %v, want %v", err, want)
+			}
+		}
+		if got := receive(t, "Disconnected", reasons); got != ReasonSlowClient {
+			t.Errorf("reason %q", got)
+		}
+		if got := r.metric(r.server.metrics.overflows); got != 1 {
+			t.Errorf("overflows counted: %v", got)
+		}
+		p.close()
+	})
+}

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/gorilla/websocket"
 )
 
 // A client that forgets the namespace is told so, and leaves nothing behind: the library would serve
@@ -65,5 +67,23 @@ func TestJoiningAndLeavingForEver(t *testing.T) {
 	}
 	if got := joined.Load(); got != maxTries {
 		t.Errorf("joined %d times, want %d", got, maxTries)
+	}
+}
+
+// TestRefusedForEver counts refusals over a connection's whole life, whatever it joins in between.
+func TestRefusedForEver(t *testing.T) {
+	r := newRig(t, Config{}, one(echoed()))
+	p := r.websocket()
+	defer p.close()
+	for range maxRefused {
+		p.send("40/nowhere,")
+		expect(t, p, "44/nowhere,")
+		join(t, p)
+		p.send("41/chat,")
+	}
+	p.send("40/nowhere,")
+	expect(t, p, "44/nowhere,")
+	if code := expectEnd(t, p); code != websocket.CloseProtocolError {
+		t.Errorf("close code %d", code)
 	}
 }
