@@ -57,7 +57,7 @@ type packet struct {
 // eventMemory is what an event takes besides its bytes, most of the time, in one piece.
 type eventMemory struct {
 	ack  ack
-	args [2]json.RawMessage // the first is the name
+	args [1]json.RawMessage
 }
 
 // decodePacket decodes what a client may send: CONNECT, DISCONNECT and events, in UTF-8. Everything
@@ -129,8 +129,8 @@ func (p *packet) decodeEvent(data []byte) error {
 		}
 		p.ack, data = int64(id), data[digits:]
 	}
-	p.memory = new(eventMemory)
-	args, err := splitArray(p.memory.args[:0], data)
+	var some [4]json.RawMessage
+	args, err := splitArray(some[:0], data)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errProtocol, err)
 	}
@@ -150,7 +150,8 @@ func (p *packet) decodeEvent(data []byte) error {
 	if reservedEvent(p.name) {
 		return malformed("reserved event name")
 	}
-	p.args = args[1:]
+	p.memory = new(eventMemory)
+	p.args = append(p.memory.args[:0], args[1:]...)
 	if p.attachments > 0 {
 		return checkPlaceholders(data, p.attachments)
 	}

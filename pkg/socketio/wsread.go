@@ -80,10 +80,6 @@ func (f *frameReader) more() bool { return f.r < f.w }
 func (f *frameReader) fill() error {
 	if f.r == f.w {
 		f.r, f.w = 0, 0
-		if f.raw != nil && f.buf != nil {
-			f.buffers.Put(f.buf)
-			f.buf = nil
-		}
 	}
 	if f.raw == nil {
 		n, err := f.conn.Read((*f.buf)[f.w:])
@@ -100,12 +96,11 @@ func (f *frameReader) fill() error {
 
 // take reads what there is, into a buffer that is only borrowed once there is something.
 func (f *frameReader) take(fd uintptr) (done bool) {
-	fresh := f.buf == nil
-	if fresh {
+	if f.buf == nil {
 		f.buf = f.buffers.Get().(*[]byte)
 	}
 	n, again, err := readRaw(fd, (*f.buf)[f.w:])
-	if fresh && n <= 0 {
+	if n <= 0 && f.w == 0 {
 		f.buffers.Put(f.buf)
 		f.buf = nil
 	}

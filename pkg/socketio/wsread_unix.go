@@ -9,7 +9,7 @@ const canReadRaw = true
 // readRaw reads what there is at once; again where there is nothing yet.
 func readRaw(fd uintptr, buf []byte) (n int, again bool, err error) {
 	for {
-		n, err = syscall.Read(int(fd), buf)
+		n, err = sysRead(fd, buf)
 		switch err { //nolint:errorlint // a bare Errno, looked at for every message
 		case nil:
 			return n, false, nil

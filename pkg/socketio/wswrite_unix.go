@@ -21,7 +21,7 @@ func newRawWrites() *sync.Pool {
 		w := new(rawWrite)
 		w.try = func(fd uintptr) bool {
 			for {
-				w.n, w.err = syscall.Write(int(fd), w.buf)
+				w.n, w.err = sysWrite(fd, w.buf)
 				if w.err != syscall.EINTR { //nolint:errorlint // a bare Errno, looked at for every write
 					return true
 				}
