@@ -408,3 +408,52 @@ func TestTooLargeToSend(t *testing.T) {
 		p.close()
 	})
 }
+
+// TestAcksThatWait lets acknowledgements wait behind a client that does not read, for a write or for the rest of one:
+// none shows what the memory in which it was made was used for next.
+func TestAcksThatWait(t *testing.T) {
+	overBoth(t, func(t *testing.T, open func(*rig) peer) {
+		const events, size = 10_000, 1000
+		r := newRig(t, Config{SendBuffer: 64 << 20, MaxPayload: 64 << 20}, one(echoed()))
+		p := open(r)
+		join(t, p)
+		text := func(i int) string { return strings.Repeat(string(rune('a'+i%26)), size) }
+		packets := make([]string, events)
+		for i := range packets {
+			packets[i] = fmt.Sprintf(`42/chat,%d["x","%s"]`, i, text(i))
+		}
+		p.send(packets...)
+		for i := range packets {
+			if got, want := expect(t, p, "43/chat,"), fmt.Sprintf(`43/chat,%d["%s"]`, i, text(i)); got != want {
+				t.Fatalf("event %d was answered %.40q", i, got)
+			}
+		}
+		p.close()
+	})
+}
+
+// TestAcksCutShort answers one event after the other until the socket takes only half an answer.
+func TestAcksCutShort(t *testing.T) {
+	const events, size = 600, 12_000
+	text := func(i int) string { return strings.Repeat(string(rune('a'+i%26)), size) }
+	answered := make(chan struct{}, 1)
+	i := 0
+	h := &script{event: func(_ context.Context, _ *Socket, e Event) {
+		e.Ack(text(i))
+		i++
+		answered <- struct{}{}
+	}}
+	r := newRig(t, Config{SendBuffer: 64 << 20}, one(h))
+	p := r.websocket()
+	defer p.close()
+	join(t, p)
+	for i := range events {
+		p.send(fmt.Sprintf(`42/chat,%d["x"]`, i))
+		receive(t, "answer", answered)
+	}
+	for i := range events {
+		if got, want := expect(t, p, "43/chat,"), fmt.Sprintf(`43/chat,%d["%s"]`, i, text(i)); got != want {
+			t.Fatalf("event %d was answered %.40q", i, got)
+		}
+	}
+}
