@@ -49,26 +49,45 @@ func (d *Deliver) tryFor(ctx context.Context, patience time.Duration, step strin
 	return err
 }
 
+// retry attempts once in any case.
 func (d *Deliver) retry(ctx context.Context, patience time.Duration, step string, do func(context.Context) error) error {
-	pauses := backoff.NewExponentialBackOff()
-	pauses.InitialInterval, pauses.MaxInterval = d.RetryFirst, d.RetryMax
-	start := d.Clock()
-	var last error
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+	var pauses *backoff.ExponentialBackOff // made where it is needed, which is seldom: it costs more than many a step
+	for start := d.Clock(); ; {
 		attempt := d.Clock()
-		last = do(ctx)
-		d.metrics.step(step, d.Clock().Sub(attempt), last)
-		return struct{}{}, last
-	},
-		backoff.WithBackOff(pauses),
-		backoff.WithMaxElapsedTime(patience), // 0: for ever
-		backoff.WithNotify(func(err error, _ time.Duration) {
-			if ctx.Err() == nil && d.complaints.due(step, d.Clock()) {
-				d.log.WarnContext(ctx, "a step fails and is tried again", "step", step, "since", start, "error", err)
+		err := do(ctx)
+		now := d.Clock()
+		d.metrics.step(step, now.Sub(attempt), err)
+		if err == nil {
+			return nil
+		}
+		if pauses == nil {
+			pauses = backoff.NewExponentialBackOff()
+			pauses.InitialInterval, pauses.MaxInterval = d.RetryFirst, d.RetryMax
+		}
+		next := pauses.NextBackOff()
+		if patience > 0 && now.Sub(start)+next > patience && ctx.Err() == nil {
+			return err
+		}
+		if ctx.Err() == nil && d.complaints.due(step, now) {
+			d.log.WarnContext(ctx, "a step fails and is tried again", "step", step, "since", start, "error", err)
+		}
+		if ended := pause(ctx, next); ended != nil {
+			if errors.Is(err, ended) {
+				return err
 			}
-		}))
-	if err != nil && last != nil && !errors.Is(last, err) {
-		return fmt.Errorf("%w, after %w", err, last)
+			return fmt.Errorf("%w, after %w", ended, err)
+		}
 	}
-	return err
+}
+
+// pause waits, or answers why ctx has ended.
+func pause(ctx context.Context, length time.Duration) error {
+	timer := time.NewTimer(length)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

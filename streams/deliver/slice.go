@@ -24,16 +24,31 @@ func (w *messageWorker) deliver(ctx context.Context, slice []entry) error {
 	if err := w.store(ctx, fresh); err != nil {
 		return err
 	}
-	// Told it may be now, and in the inboxes it has to be before the slice is done; neither waits for the other.
-	work, ctx := errgroup.WithContext(ctx)
-	if len(fresh) > 0 {
-		work.Go(func() error {
-			return w.insist(ctx, "put_inboxes", func(ctx context.Context) error {
-				return w.Store.PutInboxes(ctx, []chat.Head{headOf(fresh)})
-			})
-		})
+	if len(fresh) == 0 {
+		return w.rebroadcast(ctx, nil, conflicts)
 	}
-	work.Go(func() error { return w.rebroadcast(ctx, fresh, conflicts) })
+	// Told it may be now, and in the inboxes it has to be before the slice is done; neither waits for the other.
+	return beside(ctx, func(ctx context.Context) error {
+		return w.insist(ctx, "put_inboxes", func(ctx context.Context) error {
+			return w.Store.PutInboxes(ctx, []chat.Head{headOf(fresh)})
+		})
+	}, func(ctx context.Context) error { return w.rebroadcast(ctx, fresh, conflicts) })
+}
+
+// beside does some things beside each other, the last of them in the caller's goroutine. The first failure ends the
+// others.
+func beside(ctx context.Context, all ...func(context.Context) error) error {
+	last := len(all) - 1
+	if last == 0 {
+		return all[0](ctx)
+	}
+	work, ctx := errgroup.WithContext(ctx)
+	for _, do := range all[:last] {
+		work.Go(func() error { return do(ctx) })
+	}
+	if err := all[last](ctx); err != nil {
+		work.Go(func() error { return err })
+	}
 	return work.Wait()
 }
 
@@ -41,27 +56,27 @@ func (w *messageWorker) deliver(ctx context.Context, slice []entry) error {
 // number before it, and, where they are not remembered, the members, so that telling need not wait for them.
 func (w *messageWorker) read(ctx context.Context, slice []entry) (stored map[chat.ID]chat.StoredID, base int64, err error) {
 	conversation := slice[0].ConversationID
-	work, ctx := errgroup.WithContext(ctx)
+	var all []func(context.Context) error
 	base, remembered := w.numbers.last(conversation)
 	if remembered {
 		w.metrics.bases.WithLabelValues("memory").Inc()
 	} else {
-		work.Go(func() (err error) {
+		all = append(all, func(ctx context.Context) (err error) {
 			base, err = w.coldBase(ctx, conversation, slice[0].Position)
 			return err
 		})
 	}
 	if _, found := w.members.get(conversation); !found {
-		work.Go(func() error {
+		all = append(all, func(ctx context.Context) error {
 			_, err := w.memberships(ctx, []chat.ID{conversation})
 			return err
 		})
 	}
-	work.Go(func() (err error) {
+	all = append(all, func(ctx context.Context) (err error) {
 		stored, err = w.storedByID(ctx, slice)
 		return err
 	})
-	err = work.Wait()
+	err = beside(ctx, all...)
 	return stored, base, err
 }
 
@@ -78,14 +93,11 @@ func (w *messageWorker) store(ctx context.Context, fresh []entry) error {
 		rows[i] = e.StoredMessage
 		marks[i] = chat.ReadMark{ConversationID: e.ConversationID, UserID: e.Sender.ID, Seq: e.Seq}
 	}
-	work, workCtx := errgroup.WithContext(ctx)
-	work.Go(func() error {
-		return w.insist(workCtx, "put_messages", func(ctx context.Context) error {
+	if err := beside(ctx, func(ctx context.Context) error { return w.putReadMarks(ctx, marks) }, func(ctx context.Context) error {
+		return w.insist(ctx, "put_messages", func(ctx context.Context) error {
 			return w.Store.PutMessages(ctx, rows)
 		})
-	})
-	work.Go(func() error { return w.putReadMarks(workCtx, marks) })
-	if err := work.Wait(); err != nil {
+	}); err != nil {
 		return err
 	}
 	head := headOf(fresh)

@@ -105,7 +105,8 @@ func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 	cluster.Consistency, cluster.SerialConsistency = consistency.level, consistency.serial
 	cluster.Timeout, cluster.WriteTimeout = c.Timeout, c.Timeout
 	cluster.ConnectTimeout = min(c.Timeout, 5*time.Second)
-	cluster.SocketKeepalive = 15 * time.Second
+	cluster.WriteCoalesceWaitTime = 0 // gathering does it, and nobody waits
+	cluster.Dialer = gatherer{net.Dialer{Timeout: cluster.ConnectTimeout, KeepAlive: 15 * time.Second}, c.Timeout}
 	cluster.DefaultTimestamp = false // a write's timestamp is in its statement, or the transaction's
 	cluster.RetryPolicy = retryPolicy{}
 	cluster.ReconnectInterval = time.Second // of nodes that are down: the default is a minute

@@ -37,7 +37,8 @@ func rows(q *gocql.Query, scan func(gocql.Scanner) (enough bool, err error)) err
 	return scanner.Err()
 }
 
-// each does something for 0 … n-1, up to Config.Concurrency of them at a time. The first error ends it.
+// each does something for 0 … n-1, up to Config.Concurrency of them at a time. The first error ends it. Of few, the
+// caller's goroutine does one: a goroutine for each would cost as much as the request's bytes.
 func (s *Store) each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	if n == 1 {
 		return do(ctx, 0)
@@ -48,7 +49,11 @@ func (s *Store) each(ctx context.Context, n int, do func(ctx context.Context, i 
 		if ctx.Err() != nil {
 			break
 		}
-		group.Go(func() error { return do(ctx, i) })
+		if i < n-1 || n > s.concurrency {
+			group.Go(func() error { return do(ctx, i) })
+		} else if err := do(ctx, i); err != nil {
+			group.Go(func() error { return err })
+		}
 	}
 	return group.Wait()
 }
