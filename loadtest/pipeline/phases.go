@@ -136,11 +136,20 @@ func (s *stage) pipeline(ctx context.Context, r rate) error {
 	if err != nil {
 		return err
 	}
+	waitedBefore, err := s.product.totals(ctx)
+	if err != nil {
+		return err
+	}
 	var h heard
 	used, err := spent(pids, func() error { return s.send(s.plan.order(r, s.plan.length), &h) })
 	if err != nil {
 		return err
 	}
+	waited, err := s.product.totals(ctx)
+	if err != nil {
+		return err
+	}
+	s.noteWaits(r, waitedBefore, waited)
 	now, err := s.tables.counts()
 	if err != nil {
 		return err

@@ -256,6 +256,39 @@ func TestFirstLines(t *testing.T) {
 	}
 }
 
+func TestWhatIsWaitedFor(t *testing.T) {
+	text := `# TYPE dozaar_deliver_step_seconds histogram
+dozaar_deliver_step_seconds_bucket{outcome="ok",step="put_heads",le="+Inf"} 4
+dozaar_deliver_step_seconds_sum{outcome="error",step="put_heads"} 9
+dozaar_deliver_step_seconds_sum{outcome="ok",step="put_heads"} 0.5
+dozaar_deliver_step_seconds_count{outcome="ok",step="put_heads"} 4
+dozaar_relay_lag_seconds_sum 1e-3
+dozaar_relay_lag_seconds_count 2
+`
+	for _, c := range []struct {
+		wait wait
+		want total
+	}{
+		{wait{name: "dozaar_deliver_step_seconds", labels: `{outcome="ok",step="put_heads"}`}, total{0.5, 4}},
+		{wait{name: "dozaar_relay_lag_seconds"}, total{0.001, 2}},
+		{wait{name: "dozaar_nothing"}, total{}},
+	} {
+		if got, err := totalOf(strings.NewReader(text), c.wait); err != nil || got != c.want {
+			t.Errorf("%+v: %+v, %v", c.wait, got, err)
+		}
+	}
+	if _, err := totalOf(strings.NewReader("a_sum x\n"), wait{name: "a"}); err == nil {
+		t.Error("what is no number was read as one")
+	}
+	s := &stage{plan: quickPlan(), results: newResults()}
+	before, now := make([]total, len(waits())), make([]total, len(waits()))
+	before[2], now[2] = total{1, 100}, total{1.2, 200}
+	s.noteWaits(500, before, now)
+	if text := s.waited(); !strings.Contains(text, "| · look-up by id | 2.00 |") {
+		t.Error(text)
+	}
+}
+
 func TestPageHasItsMarks(t *testing.T) {
 	page, err := os.ReadFile("../../" + pagePath)
 	if err != nil || bytes.Count(page, []byte("<!-- measured: ")) != 2 {

@@ -37,7 +37,7 @@ func p50s(names ...string) (p50s []string) {
 
 // report is all tables but that of the ranges.
 func (s *stage) report() string {
-	return strings.Join([]string{s.targets(), s.ours(), s.raw(), s.rows(), s.tried(), s.counted(), s.still()}, "\n")
+	return strings.Join([]string{s.targets(), s.ours(), s.waited(), s.raw(), s.rows(), s.tried(), s.counted(), s.still()}, "\n")
 }
 
 // target is one of the promises, and how it is measured.

@@ -87,7 +87,7 @@ func ranges(r results, p plan) string {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if strings.HasPrefix(name, "table ") {
+		if strings.HasPrefix(name, "table ") || strings.HasPrefix(name, "wait ") {
 			continue
 		}
 		b.WriteString("| " + name)
