@@ -97,6 +97,7 @@ func (a *app) runRole(ctx context.Context, role string, cfg Config) error {
 	if err := a.settings.all(cfg.of(role)).first(role); err != nil {
 		return err
 	}
+	defer headroom(a.env)()
 	p, err := newProcess(cfg, role, a.stdout, a.stderr)
 	if err != nil {
 		return err
