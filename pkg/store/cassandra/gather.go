@@ -82,12 +82,12 @@ func (g *gathering) take(written []byte) []byte {
 	if cap(written) <= gatherBytes/16 { // a larger one is let go
 		g.spare = written[:0]
 	}
-	if len(g.waiting) == 0 {
+	batch := g.waiting
+	g.waiting, g.spare = g.spare, nil
+	if len(batch) == 0 {
 		g.flushing = false
 		return nil
 	}
-	batch := g.waiting
-	g.waiting, g.spare = g.spare, nil
 	g.room.Broadcast()
 	return batch
 }

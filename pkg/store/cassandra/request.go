@@ -13,7 +13,9 @@ import (
 
 // request is a prepared statement that may be repeated: a read, or a write whose timestamp is in it.
 func (s *Store) request(ctx context.Context, statement string, args ...any) *gocql.Query {
-	return s.session.Query(statement, args...).WithContext(ctx).Idempotent(true)
+	pooled := s.session.Query(statement, args...)
+	defer pooled.Release() // the one with a context is a copy
+	return pooled.WithContext(ctx).Idempotent(true)
 }
 
 // one reads a single row into columns.
