@@ -72,10 +72,19 @@ func (f *cassandraFloor) run(ctx context.Context, kind string, o order) (outcome
 	v, isVariant := variantNamed(kind)
 	r, isRow := rowNamed(kind)
 	switch {
-	case isVariant && v.batched:
-		do = func(p posted) error { return f.batch(ctx, v.statements(p)) }
 	case isVariant:
-		do = func(p posted) error { return f.each(ctx, v.statements(p)) }
+		do = func(p posted) error {
+			for _, step := range v.steps(p) {
+				write := f.each
+				if v.batched && len(step) > 1 {
+					write = f.batch
+				}
+				if err := write(ctx, step); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
 	case isRow:
 		do = func(p posted) error { return f.exec(ctx, statement{r.statement, r.args(p)[0]}) }
 	case kind == "read":

@@ -89,9 +89,13 @@ func TestStatementsHaveTheirValues(t *testing.T) {
 				t.Errorf("%s: %d values for %s", v.name, len(s.args), s.text)
 			}
 		}
-		if want := map[string]int{"message": 7, "merged": 6, "bare": 3, "batch": 7}[v.name]; len(list) != want {
+		if want := map[string]int{"message": 7, "merged": 6, "bare": 3, "batch": 7, "ordered": 7, "ordered batches": 7}[v.name]; len(list) != want {
 			t.Errorf("%s: %d statements, want %d", v.name, len(list), want)
 		}
+	}
+	ordered, _ := variantNamed("ordered")
+	if steps := ordered.steps(p); len(steps) != 3 || len(steps[0]) != 3 || len(steps[1]) != 1 || len(steps[2]) != 1+recipients {
+		t.Errorf("in the order of the rules: %+v", steps)
 	}
 	sum := 0
 	for _, r := range storedRows() {

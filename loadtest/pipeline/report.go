@@ -213,11 +213,17 @@ func (s *stage) rows() string {
 // tried is what other ways to store a message would cost.
 func (s *stage) tried() string {
 	var b strings.Builder
-	b.WriteString("| ways to store a message, raw, saturated | writes | messages a second | client µs | Cassandra µs |\n|---|--:|--:|--:|--:|\n")
+	b.WriteString("| ways to store a message, raw, saturated | writes | messages a second | client µs | Cassandra µs | of the client's CPU for all rows | of Cassandra's |\n|---|--:|--:|--:|--:|--:|--:|\n")
 	for _, v := range variants() {
 		fmt.Fprintf(&b, "| %s | %d", v.title, len(v.statements(posted{})))
 		for _, what := range []string{"rate", "client", "engine"} {
 			b.WriteString(" | " + s.results.cell(0, "floor "+v.name+" "+what, "%.0f"))
+		}
+		for _, what := range []string{"client", "engine"} {
+			b.WriteString(" | ")
+			if part, ok := s.results.ratio(0, "floor "+v.name+" "+what, "floor message "+what); ok {
+				fmt.Fprintf(&b, "%.0f %%", part*100)
+			}
 		}
 		b.WriteString(" |\n")
 	}

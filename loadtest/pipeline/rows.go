@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/gocql/gocql"
 )
@@ -87,12 +88,15 @@ type variant struct {
 	name, title string
 	rows        []string // by name; nil: all
 	merged      bool     // the sender's mark and inbox row, which are one row, by one statement
-	batched     bool     // in one unlogged batch of many partitions
+	ordered     bool     // rows and mark, then the head, then the inbox rows, as the rules want it
+	batched     bool     // what goes beside each other in one unlogged batch of many partitions
 }
 
 func variants() []variant {
 	return []variant{
 		{name: "message", title: "all rows, each by itself, beside each other"},
+		{name: "ordered", title: "all rows, in the order that the rules want", ordered: true},
+		{name: "ordered batches", title: "in that order, those before the head in one unlogged batch, those after it in another", ordered: true, batched: true},
 		{name: "merged", title: "the sender's read mark and inbox row in one statement", merged: true},
 		{name: "bare", title: "without inbox rows and read mark", rows: []string{"message row", "by-id row", "head"}},
 		{name: "batch", title: "all rows of a message in one unlogged batch", batched: true},
@@ -122,6 +126,16 @@ func (v variant) statements(p posted) (list []statement) {
 		list[len(list)-1-recipients] = statement{putBoth, []any{p.seq, p.seq, p.seq, p.now, p.members[0], p.conversation}}
 	}
 	return list
+}
+
+// steps are the statements of a message by what goes beside each other, one after the other.
+func (v variant) steps(p posted) [][]statement {
+	list := v.statements(p)
+	if !v.ordered {
+		return [][]statement{list}
+	}
+	head := slices.IndexFunc(list, func(s statement) bool { return strings.Contains(s.text, "INTO heads") })
+	return [][]statement{list[:head], list[head : head+1], list[head+1:]}
 }
 
 func variantNamed(name string) (variant, bool) {
