@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -129,5 +131,25 @@ func TestGatheringIsClosed(t *testing.T) {
 		}
 	case <-time.After(20 * time.Second):
 		t.Fatal("a writer still waits")
+	}
+}
+
+// TLS stands on top of it, as the driver puts it there: what is written is one side's records, in their order.
+func TestGatheringUnderTLS(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
+	defer server.Close()
+	client := server.Client()
+	client.Transport.(*http.Transport).DialContext = gatherer{timeout: time.Minute}.DialContext
+	body := strings.Repeat("all of it, in order. ", 100_000)
+	for range 3 { // the connection is kept
+		response, err := client.Post(server.URL, "text/plain", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := io.ReadAll(response.Body)
+		if err != nil || string(back) != body {
+			t.Fatalf("%d of %d bytes came back, %v", len(back), len(body), err)
+		}
+		response.Body.Close()
 	}
 }
