@@ -77,6 +77,31 @@ func TestBatchesAreOfOnePartitionAndBounded(t *testing.T) {
 	}
 }
 
+// Whichever of them fails, also the one that the caller's goroutine does, ends the others, and its error is the answer.
+func TestEachEndsWithItsFirstError(t *testing.T) {
+	s := &Store{concurrency: 4}
+	for _, n := range []int{1, 2, 4, 9} {
+		for _, failing := range []int{0, n - 1} {
+			err := s.each(t.Context(), n, func(ctx context.Context, i int) error {
+				if i == failing {
+					return io.ErrUnexpectedEOF
+				}
+				if n > s.concurrency && i < failing {
+					return nil // makes room
+				}
+				<-ctx.Done()
+				return ctx.Err()
+			})
+			if !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("the %dth of %d fails: %v", failing, n, err)
+			}
+		}
+	}
+	if err := s.each(t.Context(), 0, nil); err != nil {
+		t.Error(err)
+	}
+}
+
 type answer struct {
 	gocql.RequestError
 	code int
