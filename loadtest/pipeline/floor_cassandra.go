@@ -16,8 +16,10 @@ import (
 // alone, with the settings that the store uses.
 type cassandraFloor struct {
 	session *gocql.Session
-	talks   []floorTalk  // written to
-	known   []gocql.UUID // read: conversations that are there
+	prompt  *gocql.Session // the driver holds no request back to have it share a write with others
+	using   *gocql.Session // one of them, for the kind that runs
+	talks   []floorTalk    // written to
+	known   []gocql.UUID   // read: conversations that are there
 	n       atomic.Int64
 	text    string
 }
@@ -48,6 +50,11 @@ func (f *cassandraFloor) open(_ context.Context, c floorCommand) (any, error) {
 	if f.session, err = cluster.CreateSession(); err != nil {
 		return nil, err
 	}
+	cluster.WriteCoalesceWaitTime = 0
+	cluster.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(gocql.RoundRobinHostPolicy()) // each session wants its own
+	if f.prompt, err = cluster.CreateSession(); err != nil {
+		return nil, err
+	}
 	f.talks = make([]floorTalk, floorTalks)
 	for i := range f.talks {
 		f.talks[i].id = gocql.MustRandomUUID()
@@ -65,9 +72,16 @@ func (f *cassandraFloor) open(_ context.Context, c floorCommand) (any, error) {
 	return struct{}{}, nil
 }
 
+// promptly is the kind "message" on a session that holds nothing back.
+const promptly = "message, promptly"
+
 // run does one kind of thing: a variant of storing a message, "read" the look-up of an id that is not there,
 // "inboxes" the look-up of who has a copy of the head; everything else is one row of that name.
 func (f *cassandraFloor) run(ctx context.Context, kind string, o order) (outcome, error) {
+	f.using = f.session
+	if kind == promptly {
+		f.using, kind = f.prompt, "message"
+	}
 	var do func(p posted) error
 	v, isVariant := variantNamed(kind)
 	r, isRow := rowNamed(kind)
@@ -111,7 +125,7 @@ func (f *cassandraFloor) post() posted {
 }
 
 func (f *cassandraFloor) exec(ctx context.Context, s statement) error {
-	return f.session.Query(s.text, s.args...).WithContext(ctx).Idempotent(true).Exec()
+	return f.using.Query(s.text, s.args...).WithContext(ctx).Idempotent(true).Exec()
 }
 
 // each does writes beside each other.
@@ -124,16 +138,16 @@ func (f *cassandraFloor) each(ctx context.Context, list []statement) error {
 }
 
 func (f *cassandraFloor) batch(ctx context.Context, list []statement) error {
-	batch := f.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx)
+	batch := f.using.NewBatch(gocql.UnloggedBatch).WithContext(ctx)
 	for _, s := range list {
 		batch.Entries = append(batch.Entries, gocql.BatchEntry{Stmt: s.text, Args: s.args, Idempotent: true})
 	}
-	return f.session.ExecuteBatch(batch)
+	return f.using.ExecuteBatch(batch)
 }
 
 // read looks one row up.
 func (f *cassandraFloor) read(ctx context.Context, statement string, id gocql.UUID) error {
-	rows := f.session.Query(statement, id).WithContext(ctx).Idempotent(true).Iter()
+	rows := f.using.Query(statement, id).WithContext(ctx).Idempotent(true).Iter()
 	columns, err := rows.RowData()
 	if err != nil {
 		return err
@@ -143,7 +157,9 @@ func (f *cassandraFloor) read(ctx context.Context, statement string, id gocql.UU
 }
 
 func (f *cassandraFloor) close() {
-	if f.session != nil {
-		f.session.Close()
+	for _, session := range []*gocql.Session{f.session, f.prompt} {
+		if session != nil {
+			session.Close()
+		}
 	}
 }

@@ -56,9 +56,9 @@ func (s *stage) phases(r rate) []phase {
 		{"raw Redis", s.rawRedis},
 		{"bare websockets", s.bareSockets},
 	}
-	kinds := []string{"message", "message row", "read", "inboxes"}
+	kinds := []string{"message", promptly, "message row", "read", "inboxes"}
 	if r == 0 { // each row and each variant by itself, too
-		kinds = []string{"read", "inboxes"}
+		kinds = []string{promptly, "read", "inboxes"}
 		for _, row := range storedRows() {
 			kinds = append(kinds, row.name)
 		}

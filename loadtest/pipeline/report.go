@@ -58,6 +58,7 @@ func targets() []target {
 		{"· the same, the two reads being part of the floor", true, 0, nil, "cpu own", costs(append(floors[:len(floors):len(floors)], reads...))},
 		{"p50, send to `new:message` at both ÷ the sum of the raw round trips", true, 1.5, paced, "pipeline p50", p50s(floors...)},
 		{"· the same, the look-up by id before the rows and the head after them being part of the sum", true, 0, paced, "pipeline p50", p50s(append(floors[:len(floors):len(floors)], "read", "message row")...)},
+		{"· the same as the target, the driver holding no request back", true, 0, paced, "pipeline p50", p50s("kafka", promptly, "redis", "sockets")},
 		{"messages a second ÷ what raw inserts of the same rows reach", false, 0.6, saturated, "pipeline rate", []string{"floor message rate"}},
 	}
 }
@@ -164,6 +165,7 @@ func (s *stage) raw() string {
 	for _, f := range []struct{ name, title, engine string }{
 		{"kafka", "Kafka, produce and consume", "Kafka"},
 		{"message", "Cassandra, all rows of a message at once", "Cassandra"},
+		{promptly, "Cassandra, the same, the driver holding no request back", "Cassandra"},
 		{"message row", "Cassandra, one row a message", "Cassandra"},
 		{"read", "Cassandra, look-up by id", "Cassandra"},
 		{"inboxes", "Cassandra, look-up of who has a copy of the head", "Cassandra"},
