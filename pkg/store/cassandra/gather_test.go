@@ -2,6 +2,7 @@ package cassandra
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -103,7 +104,7 @@ func TestGatheringEndsWhereNobodyReads(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Fatal("a writer still waits")
 	}
-	if _, err := client.Read(make([]byte, 1)); err == nil || err == io.EOF {
+	if _, err := client.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("a read gives %v, though the connection was closed at our end", err)
 	}
 }
@@ -124,7 +125,7 @@ func TestGatheringIsClosed(t *testing.T) {
 	client.Close()
 	select {
 	case err := <-ended:
-		if err != net.ErrClosed {
+		if !errors.Is(err, net.ErrClosed) {
 			t.Errorf("a write gives %v", err)
 		}
 	case <-time.After(20 * time.Second):
