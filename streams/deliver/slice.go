@@ -1,9 +1,8 @@
 package deliver
 
 import (
+	"cmp"
 	"context"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/schemas"
@@ -36,20 +35,34 @@ func (w *messageWorker) deliver(ctx context.Context, slice []entry) error {
 }
 
 // beside does some things beside each other, the last of them in the caller's goroutine. The first failure ends the
-// others.
+// others. They are waited for by a channel, because the race detector does not see what came before a WaitGroup's Wait
+// when all of a synctest bubble waits, as the model's does at each step.
 func beside(ctx context.Context, all ...func(context.Context) error) error {
 	last := len(all) - 1
 	if last == 0 {
 		return all[0](ctx)
 	}
-	work, ctx := errgroup.WithContext(ctx)
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	run := func(do func(context.Context) error) error {
+		err := do(ctx)
+		if err != nil {
+			end(err)
+		}
+		return err
+	}
+	ended := make(chan error, last)
 	for _, do := range all[:last] {
-		work.Go(func() error { return do(ctx) })
+		go func() { ended <- run(do) }()
 	}
-	if err := all[last](ctx); err != nil {
-		work.Go(func() error { return err })
+	err := run(all[last])
+	for range last {
+		err = cmp.Or(<-ended, err)
 	}
-	return work.Wait()
+	if err != nil {
+		return context.Cause(ctx) // the first
+	}
+	return nil
 }
 
 // read asks for everything that a slice needs to know, beside each other: which of its ids are stored, the last
