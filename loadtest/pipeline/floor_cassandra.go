@@ -110,8 +110,19 @@ func (f *cassandraFloor) run(ctx context.Context, kind string, o order) (outcome
 	}
 	return drive(o, func(done func(error)) {
 		p := f.post()
-		go func() { done(do(p)) }()
+		go func() { done(insist(func() error { return do(p) })) }()
 	})
+}
+
+// insist asks again, as deliver does: a Cassandra that cannot keep up with a rate lets requests time out, and shall be
+// told of as one that is slow.
+func insist(do func() error) (err error) {
+	for range 10 {
+		if err = do(); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // post makes the values of the next message.

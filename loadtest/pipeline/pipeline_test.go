@@ -260,6 +260,21 @@ func TestFirstLines(t *testing.T) {
 	}
 }
 
+func TestFloorInsists(t *testing.T) {
+	asked := 0
+	if err := insist(func() error {
+		if asked++; asked < 3 {
+			return fs.ErrInvalid
+		}
+		return nil
+	}); err != nil || asked != 3 {
+		t.Errorf("after %d: %v", asked, err)
+	}
+	if err := insist(func() error { return fs.ErrInvalid }); err == nil {
+		t.Error("what always fails was taken for done")
+	}
+}
+
 func TestWhatIsWaitedFor(t *testing.T) {
 	text := `# TYPE dozaar_deliver_step_seconds histogram
 dozaar_deliver_step_seconds_bucket{outcome="ok",step="put_heads",le="+Inf"} 4
