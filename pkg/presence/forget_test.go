@@ -13,7 +13,7 @@ func forgetful(t *testing.T, test func(t *testing.T, w *world, lose func())) {
 	t.Parallel()
 	t.Run("miniredis", func(t *testing.T) {
 		m := redistest.StartMini(t)
-		w := newWorld(t, redistest.Client(t, m.Addr()), 30e9, m.Now, m.Advance)
+		w := newWorld(t, redistest.Unhurried(t, m), 30e9, m.Now, m.Advance)
 		test(t, w, m.FlushAll)
 	})
 	t.Run("redis-server", func(t *testing.T) {

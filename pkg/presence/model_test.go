@@ -46,7 +46,7 @@ func TestModel(t *testing.T) {
 		t.Cleanup(func() { _ = f.Value.Set(f.DefValue) })
 	}
 	m := redistest.StartMini(t)
-	client := redistest.Client(t, m.Addr())
+	client := redistest.Unhurried(t, m)
 	rapid.Check(t, func(rt *rapid.T) {
 		m.SetError("")
 		m.FlushAll()

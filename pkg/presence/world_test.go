@@ -44,7 +44,7 @@ func on(t *testing.T, test func(t *testing.T, w *world)) {
 
 func miniWorld(t testing.TB) *world {
 	m := redistest.StartMini(t)
-	return newWorld(t, redistest.Client(t, m.Addr()), 30*time.Second, m.Now, m.Advance)
+	return newWorld(t, redistest.Unhurried(t, m), 30*time.Second, m.Now, m.Advance)
 }
 
 func realWorld(t testing.TB, s *redistest.Server) *world {

@@ -3,12 +3,14 @@
 package redistest
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/dozaar/dozaar/pkg/redis"
 )
@@ -57,6 +59,31 @@ func Client(t testing.TB, addr string) goredis.UniversalClient {
 	return open(t, redis.Config{Addrs: []string{addr}})
 }
 
+// Unhurried is Client for a test in which time passes only by its word: a command takes as long as it takes, whatever
+// the deadline of its caller, and is sent once. A machine that is busy for seconds changes nothing then.
+func Unhurried(t testing.TB, m *Mini) goredis.UniversalClient {
+	t.Helper()
+	client := goredis.NewClient(&goredis.Options{
+		Addr: m.Addr(), ReadTimeout: -1, WriteTimeout: -1, PoolTimeout: time.Hour, DialTimeout: time.Hour, MaxRetries: -1,
+		Protocol: 2, DisableIdentity: true, MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+	client.AddHook(unhurried{})
+	return kept(t, client)
+}
+
+// unhurried takes the deadline off every command.
+type unhurried struct{}
+
+func (unhurried) DialHook(next goredis.DialHook) goredis.DialHook { return next }
+
+func (unhurried) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
+	return func(ctx context.Context, cmd goredis.Cmder) error { return next(context.WithoutCancel(ctx), cmd) }
+}
+
+func (unhurried) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []goredis.Cmder) error { return next(context.WithoutCancel(ctx), cmds) }
+}
+
 // ClusterClient opens a client of a cluster for the duration of the test.
 func ClusterClient(t testing.TB, addr string) goredis.UniversalClient {
 	t.Helper()
@@ -69,6 +96,11 @@ func open(t testing.TB, cfg redis.Config) goredis.UniversalClient {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return kept(t, client)
+}
+
+// kept is a client that is audited, and closed at the end of the test.
+func kept(t testing.TB, client goredis.UniversalClient) goredis.UniversalClient {
 	client.AddHook(audit{t})
 	t.Cleanup(func() {
 		CheckKeys(t, client)

@@ -1,7 +1,11 @@
 package redistest
 
 import (
+	"context"
 	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 )
 
 func TestMain(m *testing.M) { VerifyNoLeaks(m) }
@@ -13,6 +17,19 @@ func TestSlot(t *testing.T) {
 		if want := client.ClusterKeySlot(t.Context(), key).Val(); int64(Slot(key)) != want {
 			t.Errorf("%q is in slot %d, want %d", key, Slot(key), want)
 		}
+	}
+}
+
+// A command that a busy machine has not even begun when its time is over is done all the same.
+func TestUnhurried(t *testing.T) {
+	client := Unhurried(t, StartMini(t))
+	late, cancel := context.WithTimeout(t.Context(), -time.Second)
+	defer cancel()
+	if err := client.Ping(late).Err(); err != nil {
+		t.Error(err)
+	}
+	if _, err := client.Pipelined(late, func(p goredis.Pipeliner) error { return p.Ping(late).Err() }); err != nil {
+		t.Error(err)
 	}
 }
 
