@@ -36,7 +36,7 @@ func TestAdopt(t *testing.T) {
 			t.Errorf("%v; want %q", err, says)
 		}
 	}
-	refused("is missing; run `dozaar topics apply`")
+	refused("run `dozaar topics apply` and then `dozaar topics adopt`")
 	if _, err := d.adoptTopics(t.Context(), []string{schemas.TopicMessages}, false); err == nil || !strings.Contains(err.Error(), "there is no topic") {
 		t.Errorf("a topic that is not there: %v", err)
 	}

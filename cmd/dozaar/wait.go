@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -88,16 +89,27 @@ func (w *waiting) untilEach(ctx context.Context, engine string, limit time.Durat
 			w.on.Store(&waitedFor{engine, err})
 			if now := time.Now(); now.Sub(complained) >= complaints {
 				complained = now
-				w.log.Warn("waiting for "+engine, "error", withoutPasswords(oneLine(err)))
+				w.log.Warn("waiting for "+engine+w.atMost(), "error", withoutPasswords(oneLine(err)))
 			}
 		}))
 	if err != nil {
+		if ctx.Err() == nil && w.patience > 0 && mayPass(last) {
+			return fmt.Errorf("waited for %s%s: %w", engine, w.atMost(), last)
+		}
 		return last
 	}
 	if !complained.IsZero() {
 		w.log.Info("no longer waiting for " + engine)
 	}
 	return nil
+}
+
+// atMost is for how long it is waited, where that is not for ever, and what sets it.
+func (w *waiting) atMost() string {
+	if w.patience == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" for at most %s (--wait)", w.patience.Round(time.Second))
 }
 
 // mayPass tells an engine that is away from one that is there and is not as we need it, or does not let us in.

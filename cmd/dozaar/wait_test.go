@@ -74,6 +74,14 @@ func TestWaitingEndsWhenItIsTold(t *testing.T) {
 	}
 }
 
+// A command says how long it waits, and what to change that with: at first, and when it gives up.
+func TestHowLongACommandWaitsIsTold(t *testing.T) {
+	got := dozaar(t, realEngines, "topics", "--wait=2s", "--cassandra-hosts=127.0.0.1:1")
+	if got.code != exitFailed || strings.Count(got.stderr, "Cassandra for at most 2s (--wait)") != 2 || !strings.Contains(got.stderr, "dozaar: waited for Cassandra") {
+		t.Errorf("exit code %d: %s", got.code, got.stderr)
+	}
+}
+
 func TestWhatIsWaitedFor(t *testing.T) {
 	away := func(err error) error { return fmt.Errorf("asked: %w: %w", chat.ErrUnavailable, err) }
 	for _, tt := range []struct {

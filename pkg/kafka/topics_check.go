@@ -101,24 +101,26 @@ func (t *topics) check(ctx context.Context) (states []TopicState, faults []Fault
 		d, ok := details[topic.Name]
 		switch {
 		case !ok || errors.Is(d.Err, kerr.UnknownTopicOrPartition):
-			wrong(false, "topic %s is missing; run `dozaar topics apply`", topic.Name)
+			if was, known := t.cfg.Known[topic.Name]; known {
+				wrong(false, "%w", deletedTopic(was))
+			} else {
+				wrong(false, "topic %s is missing; run `dozaar topics apply`", topic.Name)
+			}
 			faults[len(faults)-1].mended = true
 			continue
 		case d.Err != nil:
 			return states, nil, fmt.Errorf("%s: %w", topic.Name, passing(d.Err))
 		}
-		states = append(states, TopicState{
-			chat.TopicIdentity{Topic: topic.Name, ID: d.ID.String(), Partitions: int32(len(d.Partitions))}, replicas(d), configs[topic.Name],
-		})
-		is := states[len(states)-1].TopicIdentity
+		is := identityOf(d)
+		states = append(states, TopicState{is, replicas(d), configs[topic.Name]})
 		was, known := t.cfg.Known[topic.Name]
 		if !known && t.cfg.Known != nil {
 			wrong(false, "the store does not know topic %s; run `dozaar topics apply`", topic.Name)
 			faults[len(faults)-1].unknown = true
 		}
 		switch want := t.partitions(topic); {
-		case known && (was.ID != is.ID || was.Partitions != is.Partitions):
-			wrong(false, "%w", OtherTopic(was, is))
+		case known && other(was, is):
+			wrong(false, "%w", otherTopic(was, is))
 		case is.Partitions != want:
 			wrong(false, "topic %s has %d partitions and should have %d; a number of partitions is never changed in place, because keys would move to other partitions: set DOZAAR_KAFKA_PARTITIONS=%d, or, when every record is consumed, make the topic again with %d and run `dozaar topics adopt`",
 				topic.Name, is.Partitions, want, is.Partitions, want)
@@ -131,8 +133,12 @@ func (t *topics) check(ctx context.Context) (states []TopicState, faults []Fault
 		wrong(d.bearable(), "topic %s has %s = %q and should have %q; run `dozaar topics apply`", d.topic, d.key, d.have, d.want)
 		faults[len(faults)-1].mended = true
 	}
-	groups, err := t.checkGroups(ctx)
+	groups, err := t.checkGroups(ctx, details)
 	return states, append(faults, groups...), err
+}
+
+func identityOf(d kadm.TopicDetail) chat.TopicIdentity {
+	return chat.TopicIdentity{Topic: d.Topic, ID: d.ID.String(), Partitions: int32(len(d.Partitions))}
 }
 
 func replicas(d kadm.TopicDetail) int {

@@ -35,11 +35,26 @@ func committedOffsets(ctx context.Context, admin *kadm.Client, group string) (ka
 	}
 }
 
+// read is what each group reads, but for topics that are to be adopted: their offsets mean nothing until then, and
+// adopting sets them.
+func (t *topics) read(details kadm.TopicDetails) map[string][]string {
+	groups := map[string][]string{}
+	for group, names := range t.cfg.Groups {
+		for _, name := range names {
+			d, was := details[name], t.cfg.Known[name]
+			if was.Topic == "" || d.Err != nil || !other(was, identityOf(d)) {
+				groups[group] = append(groups[group], name)
+			}
+		}
+	}
+	return groups
+}
+
 // missingOffsets finds the partitions in which a group has never committed.
-func (t *topics) missingOffsets(ctx context.Context) ([]missingOffset, error) {
+func (t *topics) missingOffsets(ctx context.Context, groups map[string][]string) ([]missingOffset, error) {
 	var missing []missingOffset
 	var failed error
-	for group, names := range t.cfg.Groups {
+	for group, names := range groups {
 		starts, err := t.admin.ListStartOffsets(ctx, names...)
 		if err != nil {
 			return nil, fmt.Errorf("ask where the logs start: %w", away(err))
@@ -64,8 +79,9 @@ func (t *topics) missingOffsets(ctx context.Context) ([]missingOffset, error) {
 }
 
 // checkGroups finds the groups that could not go on.
-func (t *topics) checkGroups(ctx context.Context) (faults []Fault, err error) {
-	missing, err := t.missingOffsets(ctx)
+func (t *topics) checkGroups(ctx context.Context, details kadm.TopicDetails) (faults []Fault, err error) {
+	groups := t.read(details)
+	missing, err := t.missingOffsets(ctx, groups)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +96,7 @@ func (t *topics) checkGroups(ctx context.Context) (faults []Fault, err error) {
 		})
 	}
 	slices.SortFunc(faults, func(a, b Fault) int { return strings.Compare(a.Error(), b.Error()) })
-	cut, err := t.outOfLog(ctx)
+	cut, err := t.outOfLog(ctx, groups)
 	for _, c := range cut {
 		faults = append(faults, Fault{error: c})
 	}
@@ -89,8 +105,8 @@ func (t *topics) checkGroups(ctx context.Context) (faults []Fault, err error) {
 
 // outOfLog names the partitions in which a group is at an offset that the log does not have. Asked before
 // anything is produced, it tells a log that was cut from one that is merely short.
-func (t *topics) outOfLog(ctx context.Context) (wrong []error, err error) {
-	for group, names := range t.cfg.Groups {
+func (t *topics) outOfLog(ctx context.Context, groups map[string][]string) (wrong []error, err error) {
+	for group, names := range groups {
 		starts, err := t.admin.ListStartOffsets(ctx, names...)
 		if err != nil {
 			return nil, fmt.Errorf("ask where the logs start: %w", away(err))
@@ -131,7 +147,12 @@ func Consumed(ctx context.Context, cfg Config, group string) (map[string]bool, e
 // startGroups commits the log's start where a group has no offset. Where records are gone already it
 // does so only when told that the group is new: a group that lost its offsets would skip them unseen.
 func (t *topics) startGroups(ctx context.Context) error {
-	missing, err := t.missingOffsets(ctx)
+	details, err := t.admin.ListTopics(ctx, t.names()...)
+	if err != nil {
+		return away(err)
+	}
+	groups := t.read(details)
+	missing, err := t.missingOffsets(ctx, groups)
 	if err != nil {
 		return err
 	}
@@ -149,7 +170,7 @@ func (t *topics) startGroups(ctx context.Context) error {
 	}
 	for group, offsets := range starts {
 		if err := t.admin.CommitAllOffsets(ctx, group, offsets); err != nil {
-			if missing, again := t.missingOffsets(ctx); again == nil && len(missing) == 0 {
+			if missing, again := t.missingOffsets(ctx, groups); again == nil && len(missing) == 0 {
 				continue // another process was faster, and the group is at work already
 			}
 			return fmt.Errorf("commit the first offsets of group %s (its members must be stopped): %w", group, passing(err))

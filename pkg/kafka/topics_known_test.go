@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -55,11 +56,11 @@ func TestALogThatIsNotTheStoresIsRefused(t *testing.T) {
 		"it was made again with fewer partitions": {func(l *log, _ map[string]chat.TopicIdentity) { l.remake(schemas.TopicMessages, 2) },
 			"run `dozaar topics adopt`", false},
 		"the partitions were raised": {func(l *log, _ map[string]chat.TopicIdentity) { l.extend(schemas.TopicMessages, 5) },
-			"is not the one that the store was filled from", false},
+			"was given more partitions in place (it has 5 and had 3)", false},
 		"the store does not know it": {func(_ *log, known map[string]chat.TopicIdentity) { delete(known, schemas.TopicReceipts) },
 			"the store does not know topic chat.receipts; run `dozaar topics apply`", true},
 		"it is missing": {func(l *log, _ map[string]chat.TopicIdentity) { l.remake(schemas.TopicMessages, 0) },
-			"topic chat.messages is missing; run `dozaar topics apply`", false},
+			"topic chat.messages was deleted", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLog(t, 3)
@@ -76,6 +77,43 @@ func TestALogThatIsNotTheStoresIsRefused(t *testing.T) {
 			cfg.Partitions = 3
 			if _, err := kafka.EnsureTopics(t.Context(), cfg); (err == nil) != c.ensured {
 				t.Errorf("EnsureTopics: %v", err)
+			}
+		})
+	}
+}
+
+// A topic that is to be adopted has one fault and one command: what its group has committed means nothing, and
+// adopting sets it. EnsureTopics leaves it alone.
+func TestOneCommandForATopicThatIsToBeAdopted(t *testing.T) {
+	for name, arrange := range map[string]func(*log){
+		"made again":      func(l *log) { l.remake(schemas.TopicMessages, 3) },
+		"more partitions": func(l *log) { l.extend(schemas.TopicMessages, 5) },
+		"restored, its first records gone": func(l *log) {
+			l.remake(schemas.TopicMessages, 1)
+			publish(l.t, l.producer(nil), chat.NewID(), "m", 6)
+			l.deleteTo(1)
+		},
+		"made again, and the group is past its end": func(l *log) {
+			l.remake(schemas.TopicMessages, 3)
+			l.setOffset(9)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLog(t, 3)
+			arrange(l)
+			before := l.committed()
+			cfg := l.topics
+			cfg.Partitions, cfg.Known = 0, l.remembered()
+			if _, err := kafka.EnsureTopics(t.Context(), cfg); !errors.Is(err, kafka.ErrTopics) || !strings.Contains(err.Error(), "run `dozaar topics adopt`") {
+				t.Errorf("EnsureTopics: %v", err)
+			}
+			if after := l.committed(); !maps.Equal(before, after) {
+				t.Errorf("the group was moved from %v to %v", before, after)
+			}
+			_, err := kafka.CheckTopics(t.Context(), cfg)
+			all, _ := errors.AsType[*kafka.TopicsError](err)
+			if all == nil || len(all.Faults) != 1 || strings.Contains(err.Error(), "topics apply") || !strings.Contains(err.Error(), "run `dozaar topics adopt`") {
+				t.Errorf("%v; want one fault, and to adopt", err)
 			}
 		})
 	}
@@ -191,7 +229,7 @@ func TestWatch(t *testing.T) {
 	}{
 		"deleted":         {func(l *log) { l.remake(schemas.TopicReceipts, 0) }, "topic chat.receipts was deleted"},
 		"made again":      {func(l *log) { l.remake(schemas.TopicReceipts, 2) }, "dozaar topics adopt"},
-		"more partitions": {func(l *log) { l.extend(schemas.TopicReceipts, 3) }, "with 3 partitions, was"},
+		"more partitions": {func(l *log) { l.extend(schemas.TopicReceipts, 3) }, "(it has 3 and had 2)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLog(t, 2)

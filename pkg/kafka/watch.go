@@ -56,13 +56,12 @@ func (w *Watch) Run(ctx context.Context) error {
 			is := details[was.Topic]
 			switch {
 			case errors.Is(is.Err, kerr.UnknownTopicOrPartition) && missing[was.Topic]:
-				return fmt.Errorf("%w: topic %s was deleted: bring back that log; or, if it is gone for good, run `dozaar topics apply` and then `dozaar topics adopt`", ErrTopics, was.Topic)
+				return fmt.Errorf("%w: %w", ErrTopics, deletedTopic(was))
 			case errors.Is(is.Err, kerr.UnknownTopicOrPartition):
 				gone[was.Topic] = true // one broker may not have heard of everything yet: asked twice
 			case is.Err != nil || len(is.Partitions) == 0:
-			case is.ID.String() != was.ID || int32(len(is.Partitions)) != was.Partitions:
-				now := chat.TopicIdentity{Topic: was.Topic, ID: is.ID.String(), Partitions: int32(len(is.Partitions))}
-				return fmt.Errorf("%w: %w", ErrTopics, OtherTopic(was, now))
+			case other(was, identityOf(is)):
+				return fmt.Errorf("%w: %w", ErrTopics, otherTopic(was, identityOf(is)))
 			}
 		}
 		missing = gone
@@ -70,10 +69,22 @@ func (w *Watch) Run(ctx context.Context) error {
 	return nil
 }
 
-// OtherTopic says that a topic is not the one that the store was filled from, and what to do.
-func OtherTopic(was, is chat.TopicIdentity) error {
-	return fmt.Errorf("topic %s is not the one that the store was filled from (id %s with %d partitions, was %s with %d): bring back that log; or, if it was made again or restored on purpose, stop every deliver and run `dozaar topics adopt`",
+// other tells whether a topic is not the one that the store was filled from.
+func other(was, is chat.TopicIdentity) bool { return was.ID != is.ID || was.Partitions != is.Partitions }
+
+// otherTopic says how, and what may be done.
+func otherTopic(was, is chat.TopicIdentity) error {
+	if was.ID == is.ID {
+		return fmt.Errorf("topic %s was given more partitions in place (it has %d and had %d), so that keys have moved to other partitions; Kafka cannot take that back: stop every gateway and deliver and run `dozaar topics adopt`, which says what becomes of records that were not read",
+			is.Topic, is.Partitions, was.Partitions)
+	}
+	return fmt.Errorf("topic %s is not the one that the store was filled from (id %s with %d partitions, was %s with %d): bring back that log; or, if it was made again or restored on purpose, stop every gateway and deliver and run `dozaar topics adopt`",
 		is.Topic, is.ID, is.Partitions, was.ID, was.Partitions)
+}
+
+// deletedTopic says what may be done about a topic that the store was filled from and that is not there.
+func deletedTopic(was chat.TopicIdentity) error {
+	return fmt.Errorf("topic %s was deleted: bring back that log; or, if it is gone for good, run `dozaar topics apply` and then `dozaar topics adopt`", was.Topic)
 }
 
 func names(topics []chat.TopicIdentity) []string {
