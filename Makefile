@@ -12,6 +12,7 @@ PAGE    := pkg/web/dist/index.html
 E2E     := cmd/dozaar/e2e
 PYTHON  := $(TOOLS)/venv/bin/python
 REDIS   ?= single
+ENGINES_DIR := $(or $(DOZAAR_ENGINES_DIR),.engines)
 
 .PHONY: help
 help: ## what there is to make
@@ -59,14 +60,14 @@ model: need-go ## tens of thousands of random histories of the numbering rules
 	go test -run Model -timeout 30m ./streams/deliver -rapid.checks=20000
 
 .PHONY: engines engines-down
-engines: ## real Kafka, Cassandra, Redis and a schema registry without Docker; then `source .engines/env`. ENGINES=cluster, ENGINES_REDIS=sentinel or cluster
+engines: ## real Kafka, Cassandra, Redis and a schema registry without Docker; then source the file that it names. ENGINES=cluster, ENGINES_REDIS=sentinel or cluster
 	deploy/engines/engines.sh up
 engines-down: ## ends what `make engines` started
 	deploy/engines/engines.sh down
 
 .PHONY: test-store
 test-store: need-go ## the Cassandra store's tests, and the Kafka consumer's that need a real one, against `make engines`
-	. .engines/env && $(MAKE) --no-print-directory on-store
+	. $(abspath $(ENGINES_DIR))/env && $(MAKE) --no-print-directory on-store
 
 # on-store is the same on the engines of the environment; without their addresses it fails.
 .PHONY: on-store

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Real Kafka, Cassandra and Redis and a schema registry, without Docker (Linux; needs Java 17, Maven, redis-server, Go).
 #
-#   engines.sh up [ENGINE…]  start what is not running; returns when each truly answers, its addresses in .engines/env
+#   engines.sh up [ENGINE…]  start what is not running; returns when each truly answers, its addresses in the set's env
 #   engines.sh down          end exactly what `up` started here; data and ports stay for the next `up`
 #   engines.sh status        each node with its pid and address; fails unless all run
 #   engines.sh clean         down, and forget data, ports and modes; the downloaded jars stay
@@ -77,26 +77,28 @@ undo() {
   say "failed; what this run started is ended"
 }
 
-# write_env has a line for each engine whose nodes all run, and none of another set that was sourced before.
+# write_env has a line for each engine whose nodes all run, and none of another set that was sourced before. Where none
+# does, to source it fails and says so.
 write_env() {
-  local engine
+  local engine some=
   {
     echo "unset DOZAAR_KAFKA_BROKERS DOZAAR_SCHEMA_REGISTRY_URL DOZAAR_CASSANDRA_HOSTS"
     echo "unset DOZAAR_REDIS_ADDRS DOZAAR_REDIS_MASTER DOZAAR_REDIS_CLUSTER"
     for engine in "${engines[@]}"; do
-      if all_run "$engine"; then "${engine}_env" | sed 's/^/export /'; fi
+      if all_run "$engine"; then some=1 && "${engine}_env" | sed 's/^/export /'; fi
     done
+    [ -n "$some" ] || printf 'echo %q >&2\nreturn 1\n' "the engines of $root are down: 'make engines' starts them"
   } >"$root/env.new"
   mv "$root/env.new" "$root/env"
 }
 
 down() {
   local file
-  rm -f "$root/env"
   for file in "$root"/run/*; do
     [ ! -e "$file" ] || end "${file##*/}" &
   done
   wait
+  write_env
 }
 
 status() {
@@ -118,7 +120,7 @@ status() {
 clean() {
   down
   forget_ports
-  (cd "$root" && rm -rf data log conf run ports modes bin)
+  (cd "$root" && rm -rf env data log conf run ports modes bin)
 }
 
 usage() { sed -n '2,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
