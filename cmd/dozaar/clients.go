@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/kafka"
 	"github.com/dozaar/dozaar/pkg/redis"
@@ -23,25 +25,39 @@ type clients struct {
 }
 
 // connect opens the clients that the role uses, waits until each engine is there, and checks that it is as the role
-// needs it. Nothing is made or changed.
+// needs it. Nothing is made or changed. The engines are waited for beside each other, so that all that are away are
+// named.
 func (p *process) connect(ctx context.Context, e engines) (c clients, err error) {
-	if c.redis, err = p.connectRedis(ctx, e); err != nil {
-		return c, err
-	}
-	if c.store, err = p.connectStore(ctx); err != nil {
-		return c, err
-	}
-	if p.role == rolePresence {
-		return c, nil
-	}
 	c.group = e.group
 	if c.kafka, err = p.cfg.kafka(e, p.telling()); err != nil {
 		return c, err
 	}
-	if c.topics, err = p.checkTopics(ctx, c.store, c.kafka, e); err != nil {
+	tasks, beside := errgroup.WithContext(ctx)
+	await := func(check, engine string, until func(ctx context.Context) error) {
+		p.health.Add(check, func(context.Context) error { return p.waiting.stateOf(engine) })
+		tasks.Go(func() error { return until(beside) })
+	}
+	await("redis", engineRedis, func(ctx context.Context) (err error) {
+		c.redis, err = p.connectRedis(ctx, e)
+		return err
+	})
+	await("store", engineCassandra, func(ctx context.Context) (err error) {
+		c.store, err = p.connectStore(ctx)
+		return err
+	})
+	if p.role == rolePresence {
+		return c, tasks.Wait()
+	}
+	await("kafka", engineKafka, func(ctx context.Context) error { return p.waiting.untilKafkaAnswers(ctx, c.kafka) })
+	await("schema registry", engineRegistry, func(ctx context.Context) (err error) {
+		c.codec, err = p.connectRegistry(ctx, e)
+		return err
+	})
+	if err := tasks.Wait(); err != nil {
 		return c, err
 	}
-	if c.codec, err = p.connectRegistry(ctx, e); err != nil {
+	p.health.Remove("schema registry") // from here on the role does without
+	if c.topics, err = p.checkTopics(ctx, c.store, c.kafka, e); err != nil {
 		return c, err
 	}
 	c.producer, err = p.connectProducer(c)
@@ -58,7 +74,7 @@ func (p *process) connectRedis(ctx context.Context, e engines) (redis.Client, er
 		return nil, err
 	}
 	p.life.OnStop("Redis client", func(context.Context) error { return client.Close() })
-	err = p.waiting.until(ctx, "Redis", func(ctx context.Context) error {
+	err = p.waiting.until(ctx, engineRedis, func(ctx context.Context) error {
 		err := redis.Ready(ctx, client)
 		if err != nil && !redis.Refused(err) {
 			return fmt.Errorf("redis: %w: %w", chat.ErrUnavailable, err)
@@ -111,7 +127,7 @@ func (p *process) connectRegistry(ctx context.Context, e engines) (codec *schema
 		return nil, err
 	}
 	p.life.OnStop("schema registry client", func(context.Context) error { client.Close(); return nil })
-	return codec, p.waiting.until(ctx, "the schema registry", func(ctx context.Context) error {
+	return codec, p.waiting.until(ctx, engineRegistry, func(ctx context.Context) error {
 		codec, err = schemas.NewCodec(ctx, client)
 		return err
 	})

@@ -44,7 +44,7 @@ func (d deployment) migrate(ctx context.Context) (files []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return files, d.waiting.untilEach(ctx, "Cassandra", migratePatience, func(ctx context.Context) error {
+	return files, d.waiting.untilEach(ctx, engineCassandra, migratePatience, func(ctx context.Context) error {
 		more, err := cassandra.Migrate(ctx, cfg)
 		files = append(files, more...)
 		return err
@@ -71,7 +71,7 @@ func (d deployment) withRegistry(ctx context.Context, do func(context.Context, *
 		return err
 	}
 	defer r.Close()
-	return d.waiting.until(ctx, "the schema registry", func(ctx context.Context) error { return do(ctx, r) })
+	return d.waiting.until(ctx, engineRegistry, func(ctx context.Context) error { return do(ctx, r) })
 }
 
 // withStore opens the store and reads what it remembers of topics.

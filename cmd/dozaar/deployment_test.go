@@ -223,13 +223,13 @@ func TestARoleSaysWhichCommandToRun(t *testing.T) {
 			t.Errorf("%v; want one line with %q", err, command)
 		}
 	}
-	says("dozaar topics apply")
-	says("dozaar topics apply") // the role before made nothing
-	if err := w.deployment().applyTopics(t.Context()); err != nil {
+	says("dozaar schemas apply")
+	says("dozaar schemas apply") // the role before made nothing
+	if _, err := w.deployment().applySchemas(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	says("dozaar schemas apply")
-	says("dozaar schemas apply")
+	says("dozaar topics apply")
+	says("dozaar topics apply")
 	w.everything()
 	deliver := w.start(roleDeliver)
 	ready(t, deliver)

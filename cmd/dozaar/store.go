@@ -47,7 +47,7 @@ func (c Config) openStore(ctx context.Context, w *waiting, t telling) (s store, 
 	if err != nil {
 		return nil, err
 	}
-	err = w.until(ctx, "Cassandra", func(ctx context.Context) error {
+	err = w.until(ctx, engineCassandra, func(ctx context.Context) error {
 		s, err = cassandra.Open(ctx, cfg)
 		return err
 	})

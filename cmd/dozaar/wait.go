@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -26,25 +29,54 @@ const (
 	complaints      = 5 * time.Second // how often it is told what is waited for
 )
 
+// What is waited for, as it is called.
+const (
+	engineKafka     = "Kafka"
+	engineCassandra = "Cassandra"
+	engineRedis     = "Redis"
+	engineRegistry  = "the schema registry"
+)
+
 // waiting takes the steps of a start that need an engine: an engine that is away is waited for, whatever the
-// order in which they come up.
+// order in which they come up. Several may be waited for at once.
 type waiting struct {
 	log      *slog.Logger
-	patience time.Duration             // how long an engine may be away; 0: for ever
-	on       atomic.Pointer[waitedFor] // nil: nothing
+	patience time.Duration // how long an engine may be away; 0: for ever
+
+	mu sync.Mutex       // guards on
+	on map[string]error // what is waited for, and what it said last
 }
 
-type waitedFor struct {
-	engine string
-	err    error
-}
-
-// state is an error while something is waited for.
+// state is an error that names all that is waited for, while there is any.
 func (w *waiting) state() error {
-	if on := w.on.Load(); on != nil {
-		return errors.New("waiting for " + on.engine + ": " + oneLine(on.err))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.on) == 0 {
+		return nil
 	}
-	return nil
+	return errors.New("waiting for " + strings.Join(slices.Sorted(maps.Keys(w.on)), ", "))
+}
+
+// stateOf is what an engine said last, while it is waited for.
+func (w *waiting) stateOf(engine string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.on[engine]
+}
+
+func (w *waiting) note(engine string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.on == nil {
+		w.on = map[string]error{}
+	}
+	w.on[engine] = err
+}
+
+func (w *waiting) forget(engine string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.on, engine)
 }
 
 // until takes a step until it succeeds, fails for another reason than that the engine is away, or patience or ctx ends.
@@ -56,17 +88,20 @@ func (w *waiting) until(ctx context.Context, engine string, step func(ctx contex
 // untilKafka is until for Kafka, whose client waits by itself for brokers that are away, and says nothing meanwhile: so
 // one that answers is waited for first.
 func (w *waiting) untilKafka(ctx context.Context, cfg kafka.Config, step func(ctx context.Context) error) error {
-	err := w.untilEach(ctx, "Kafka", pingLimit, func(ctx context.Context) error { return kafka.Ping(ctx, cfg) })
-	if err != nil {
+	if err := w.untilKafkaAnswers(ctx, cfg); err != nil {
 		return err
 	}
-	return w.until(ctx, "Kafka", step)
+	return w.until(ctx, engineKafka, step)
+}
+
+func (w *waiting) untilKafkaAnswers(ctx context.Context, cfg kafka.Config) error {
+	return w.untilEach(ctx, engineKafka, pingLimit, func(ctx context.Context) error { return kafka.Ping(ctx, cfg) })
 }
 
 // untilEach is until with another limit to each attempt.
 func (w *waiting) untilEach(ctx context.Context, engine string, limit time.Duration, step func(ctx context.Context) error) error {
-	defer w.on.Store(nil)
-	w.on.Store(&waitedFor{engine, errors.New("it has not answered yet")})
+	defer w.forget(engine)
+	w.note(engine, errors.New("it has not answered yet"))
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = waitFirst, waitMost
 	last := context.Canceled
@@ -86,10 +121,11 @@ func (w *waiting) untilEach(ctx context.Context, engine string, limit time.Durat
 		backoff.WithBackOff(pauses),
 		backoff.WithMaxElapsedTime(w.patience),
 		backoff.WithNotify(func(err error, _ time.Duration) {
-			w.on.Store(&waitedFor{engine, err})
+			said := withoutPasswords(oneLine(err))
+			w.note(engine, errors.New(said))
 			if now := time.Now(); now.Sub(complained) >= complaints {
 				complained = now
-				w.log.Warn("waiting for "+engine+w.atMost(), "error", withoutPasswords(oneLine(err)))
+				w.log.Warn("waiting for "+engine+w.atMost(), "error", said)
 			}
 		}))
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -45,8 +46,8 @@ func TestWaitingGoesOnByItself(t *testing.T) {
 	away, attempts := fmt.Errorf("nobody there: %w", chat.ErrUnavailable), 0
 	err := w.until(t.Context(), "Kafka", func(context.Context) error {
 		if attempts++; attempts < 4 {
-			if attempts > 1 && !strings.Contains(fmt.Sprint(w.state()), "waiting for Kafka: nobody there") {
-				t.Errorf("meanwhile it says %v", w.state())
+			if attempts > 1 && (fmt.Sprint(w.state()) != "waiting for Kafka" || !strings.Contains(fmt.Sprint(w.stateOf("Kafka")), "nobody there")) {
+				t.Errorf("meanwhile it says %v: %v", w.state(), w.stateOf("Kafka"))
 			}
 			return away
 		}
@@ -113,13 +114,14 @@ func TestARoleWaitsForItsEngines(t *testing.T) {
 	deliver := w.start(roleDeliver)
 	waits := func(r *role) (what string) {
 		for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-			if what = r.health.Status(t.Context()).Checks["started"].Error; strings.Contains(what, "waiting for Kafka: ") && !strings.Contains(what, "not answered") {
+			checks := r.health.Status(t.Context()).Checks
+			if what = checks["started"].Error; what == "waiting for Kafka" && !checks["kafka"].OK && !strings.Contains(checks["kafka"].Error, "not answered") {
 				break
 			}
 		}
 		return what
 	}
-	if what := waits(deliver); !strings.Contains(what, "waiting for Kafka: ") {
+	if what := waits(deliver); what != "waiting for Kafka" {
 		t.Fatalf("it says %q", what)
 	}
 	transport := &http.Transport{}
@@ -140,6 +142,39 @@ func TestARoleWaitsForItsEngines(t *testing.T) {
 	w.startKafka("kafka", address)
 	ready(t, deliver)
 	deliver.stop(t)
+}
+
+// All engines that are away are named at once, and each with what it said.
+func TestEveryEngineThatIsAwayIsNamed(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.Cassandra = CassandraConfig{CassandraHosts: []string{"127.0.0.1:1"}, CassandraKeyspace: "dozaar"}
+	nobody := "127.0.0.1:1"
+	w.brokers, w.redis, w.registry = []string{nobody}, []string{nobody}, "http://user:geheim@"+nobody
+	for name, want := range map[string]string{
+		roleDeliver:  "kafka, redis, schema registry, started, store",
+		rolePresence: "redis, started, store",
+	} {
+		r := w.start(name)
+		var away []string
+		for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+			away = nil
+			for check, result := range r.health.Status(t.Context()).Checks {
+				if strings.Contains(result.Error, "geheim") {
+					t.Fatalf("%s tells a password: %s", check, result.Error)
+				}
+				if strings.Contains(result.Error, "connection refused") || check == "started" && strings.HasPrefix(result.Error, "waiting for Cassandra, ") {
+					away = append(away, check)
+				}
+			}
+			if slices.Sort(away); strings.Join(away, ", ") == want {
+				break
+			}
+		}
+		if got := strings.Join(away, ", "); got != want {
+			t.Errorf("%s says that %q are away; want %q: %+v", name, got, want, r.health.Status(t.Context()))
+		}
+		r.stop(t)
+	}
 }
 
 // The ids of the schemas are kept: a registry that goes away stops no role that runs.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -56,6 +57,13 @@ func (h *Health) Add(name string, check Check) {
 		}
 	}
 	h.checks = append(h.checks, added)
+}
+
+// Remove takes a check away, if it is there.
+func (h *Health) Remove(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.checks = slices.DeleteFunc(h.checks, func(c *namedCheck) bool { return c.name == name })
 }
 
 // Drain makes the process unready for good: no new work shall come, what is there is finished.

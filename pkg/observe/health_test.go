@@ -25,6 +25,8 @@ func TestStatus(t *testing.T) {
 			Status{Checks: map[string]CheckResult{"kafka": {OK: true}, "redis": {Error: "connection refused"}}}},
 		{"replaced", func(h *Health) { h.Add("redis", away); h.Add("redis", ok) },
 			Status{Ready: true, Checks: map[string]CheckResult{"redis": {OK: true}}}},
+		{"removed", func(h *Health) { h.Add("redis", away); h.Add("kafka", ok); h.Remove("redis"); h.Remove("other") },
+			Status{Ready: true, Checks: map[string]CheckResult{"kafka": {OK: true}}}},
 		{"draining", func(h *Health) { h.Add("redis", ok); h.Drain() },
 			Status{Reason: "draining", Checks: map[string]CheckResult{"redis": {OK: true}}}},
 		{"panicking", func(h *Health) { h.Add("redis", func(context.Context) error { panic("nil map") }) },
