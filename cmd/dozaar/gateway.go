@@ -49,7 +49,13 @@ func (p *process) gateway(ctx context.Context, c clients) (net.Addr, error) {
 		Relay: ephemeral, Announcer: announcer, Limits: p.cfg.Sockets.limits(), TypingTTL: p.cfg.Presence.TypingTTL,
 		Logger: p.log, Registerer: p.metrics,
 	})
-	p.life.OnStop("leases", leases.Release)
+	p.life.OnStop("leases", func(ctx context.Context) error {
+		if err := leases.Release(ctx); err != nil {
+			p.log.Warn("not every lease could be given up: those users and rooms count as here for as long as their leases last",
+				"at_most", p.cfg.Lease.PresenceTTL, "error", err)
+		}
+		return nil // who was here has been told goodbye all the same
+	})
 	p.life.Go("lease heartbeats", leases.Run)
 	p.life.Go("gateway", g.Run)
 	receiver := relay.NewReceiver(relay.ReceiverConfig{Redis: c.redis, Instance: p.instance, Logger: p.log, Registerer: p.metrics}, g)

@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 )
@@ -145,31 +147,39 @@ func (l *Leases) takeOut(ctx context.Context, rooms []lease) error {
 	return nil
 }
 
+// releaseTime bounds Release: a Redis that is away shall not hold up a gateway that stops.
+const releaseTime = 5 * time.Second
+
 // Release gives up everything that is still held, for a gateway that stops: users get the grace,
-// rooms end at once. To be called when its sockets are closed and Run has ended.
+// rooms end at once. To be called when its sockets are closed and Run has ended. It tries all of it, the shards
+// beside each other, for five seconds at most; with an error (chat.ErrUnavailable) the rest ends with its leases.
 func (l *Leases) Release(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, releaseTime)
+	defer cancel()
 	users, rooms := l.table.all()
 	now := l.cfg.Clock()
-	jobs := make([]job, len(users))
-	for i, u := range users {
-		jobs[i] = job{lease: u, turn: l.table.set(u, leave, now)}
+	var leaving [shards][]job
+	for _, u := range users {
+		shard := shardOf(u.id)
+		leaving[shard] = append(leaving[shard], job{lease: u, turn: l.table.set(u, leave, now)})
 	}
+	var closing [shards][]lease
 	for _, r := range rooms {
 		l.table.forget(r)
+		closing[shardOf(r.id)] = append(closing[shardOf(r.id)], r)
 	}
-	for len(jobs) > 0 {
-		n := min(len(jobs), maxPipeline)
-		if _, err := l.write(ctx, jobs[:n]); err != nil {
-			return err
-		}
-		jobs = jobs[n:]
+	var tasks errgroup.Group
+	for shard := range shards {
+		tasks.Go(func() (first error) {
+			for part := range slices.Chunk(leaving[shard], maxPipeline) {
+				_, err := l.write(ctx, part)
+				first = cmp.Or(first, err)
+			}
+			for part := range slices.Chunk(closing[shard], maxPipeline) {
+				first = cmp.Or(first, l.takeOut(ctx, part))
+			}
+			return first
+		})
 	}
-	for len(rooms) > 0 {
-		n := min(len(rooms), maxPipeline)
-		if err := l.takeOut(ctx, rooms[:n]); err != nil {
-			return err
-		}
-		rooms = rooms[n:]
-	}
-	return nil
+	return tasks.Wait()
 }

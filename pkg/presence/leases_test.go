@@ -3,10 +3,14 @@ package presence
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/redis/redistest"
@@ -303,5 +307,58 @@ func TestEveryKeyEnds(t *testing.T) {
 	w.move(31 * 24 * time.Hour)
 	if keys, _ := w.client.Keys(t.Context(), "*").Result(); len(keys) != 0 {
 		t.Errorf("still there: %v", keys)
+	}
+}
+
+// awayShard is a part of Redis that does not answer.
+type awayShard struct{ keys string }
+
+func (awayShard) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (awayShard) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+func (a awayShard) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		for _, cmd := range cmds {
+			if strings.Contains(fmt.Sprint(cmd.Args()), a.keys) {
+				for _, c := range cmds {
+					c.SetErr(io.EOF)
+				}
+				return io.EOF
+			}
+		}
+		return next(ctx, cmds)
+	}
+}
+
+// What can be given up is, though a part of Redis is away.
+func TestReleaseTriesEverything(t *testing.T) {
+	w := miniWorld(t)
+	a := w.gateway("a")
+	users, convs := make([]chat.ID, 200), make([]chat.ID, 200)
+	inAway := 0
+	for i := range users {
+		users[i], convs[i] = chat.NewID(), chat.NewID()
+		w.connect(a, users[i])
+		w.must(a.OpenRoom(t.Context(), convs[i]))
+		if shardOf(convs[i]) == 7 {
+			inAway++
+		}
+	}
+	a.cfg.Redis = redistest.Unhurried(t, w.mini)
+	a.cfg.Redis.AddHook(awayShard{"presence:{7}:"})
+	if err := a.Release(t.Context()); !errors.Is(err, chat.ErrUnavailable) {
+		t.Errorf("%v; want ErrUnavailable, because a part is away", err)
+	}
+	if _, byConv, err := w.directory().Owners(t.Context(), nil, convs); err != nil || len(byConv) != inAway {
+		t.Errorf("%d rooms are still registered, %v; want the %d of the part that is away", len(byConv), err, inAway)
+	}
+	delete(w.gateways, "a")
+	w.pass(w.grace() + w.unit())
+	statuses, err := w.directory().Statuses(t.Context(), users)
+	w.must(err)
+	for user, s := range statuses {
+		if want := map[bool]string{true: "online", false: "offline"}[shardOf(user) == 7]; statusWord(s) != want {
+			t.Errorf("a user of shard %d is %s, want %s", shardOf(user), statusWord(s), want)
+		}
 	}
 }

@@ -21,6 +21,7 @@ func TestMain(m *testing.M) { redistest.VerifyNoLeaks(m) }
 type world struct {
 	t      testing.TB
 	client redis.UniversalClient
+	mini   *redistest.Mini // of miniWorld
 	ttl    time.Duration
 	now    func() time.Time
 	move   func(time.Duration)
@@ -44,7 +45,9 @@ func on(t *testing.T, test func(t *testing.T, w *world)) {
 
 func miniWorld(t testing.TB) *world {
 	m := redistest.StartMini(t)
-	return newWorld(t, redistest.Unhurried(t, m), 30*time.Second, m.Now, m.Advance)
+	w := newWorld(t, redistest.Unhurried(t, m), 30*time.Second, m.Now, m.Advance)
+	w.mini = m
+	return w
 }
 
 func realWorld(t testing.TB, s *redistest.Server) *world {
