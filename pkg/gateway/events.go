@@ -65,8 +65,13 @@ func (g *Gateway) event(ctx context.Context, s *session, name string, payload js
 		return
 	}
 	visible := chat.AsError(err)
-	g.metrics.events.WithLabelValues(label, string(visible.Code)).Inc()
-	if errors.Is(visible, chat.ErrInternal) || errors.Is(visible, chat.ErrUnavailable) {
+	code := string(visible.Code)
+	left := ctx.Err() != nil && errors.Is(err, context.Canceled)
+	if left { // in the middle: nothing has failed
+		code = "cancelled"
+	}
+	g.metrics.events.WithLabelValues(label, code).Inc()
+	if !left && (errors.Is(visible, chat.ErrInternal) || errors.Is(visible, chat.ErrUnavailable)) {
 		g.sometimes.Do(func() {
 			g.log.LogAttrs(ctx, slog.LevelWarn, "events fail", slog.String("event", label), slog.Any("error", err))
 		})

@@ -85,6 +85,7 @@ type Gateway struct {
 	metrics  *metrics
 	sessions sessions
 	rooms    rooms
+	absence  absence // of the store
 	leasing  *leasing
 	notified *rising             // seqs, by conversation
 	versions *rising             // changes of presence, by user
@@ -118,6 +119,7 @@ func New(cfg Config) *Gateway {
 	}
 	g.sessions.init()
 	g.rooms.init()
+	g.absence.init()
 	g.leasing = newLeasing(g)
 	g.notified = newRising(notifiedConversations)
 	g.versions = newRising(versionedUsers)

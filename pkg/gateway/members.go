@@ -52,7 +52,7 @@ func (g *Gateway) checkMember(ctx context.Context, r *room, user chat.ID) error 
 	member := r.members[user]
 	r.mu.Unlock()
 	if !young {
-		c, err := g.Store.Conversation(ctx, r.id)
+		c, err := g.conversation(ctx, r.id)
 		switch {
 		case errors.Is(err, chat.ErrUnavailable):
 			// Sends go on while the store is away. Nobody can be removed meanwhile: that is written there.
@@ -69,4 +69,16 @@ func (g *Gateway) checkMember(ctx context.Context, r *room, user chat.ID) error 
 		return chat.ErrNotFound
 	}
 	return nil
+}
+
+func (g *Gateway) conversation(ctx context.Context, id chat.ID) (chat.Conversation, error) {
+	return ask(ctx, g, func(ctx context.Context) (chat.Conversation, error) { return g.Store.Conversation(ctx, id) })
+}
+
+func (g *Gateway) storedByID(ctx context.Context, message chat.ID) (row chat.StoredID, found bool, err error) {
+	rows, err := ask(ctx, g, func(ctx context.Context) (map[chat.ID]chat.StoredID, error) {
+		return g.Store.StoredByID(ctx, []chat.ID{message})
+	})
+	row, found = rows[message]
+	return row, found, err
 }

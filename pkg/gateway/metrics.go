@@ -33,7 +33,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dozaar_gateway_connects_refused_total", Help: "Namespace connects refused, by code."}, []string{"code"}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "dozaar_gateway_events_total", Help: "Client events handled, by event and by ok or the error's code."}, []string{"event", "code"}),
+			Name: "dozaar_gateway_events_total", Help: "Client events handled, by event and by ok, the error's code, or cancelled where the client left in the middle."}, []string{"event", "code"}),
 		eventSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "dozaar_gateway_event_seconds", Help: "Time to handle a client event, acknowledgement included.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 13)}, []string{"event"}),

@@ -39,12 +39,11 @@ func (g *Gateway) markRead(ctx context.Context, s *session, payload json.RawMess
 	if err := in.MessageID.Required("messageId"); err != nil {
 		return nil, err
 	}
-	found, err := g.Store.StoredByID(ctx, []chat.ID{in.MessageID.ID})
+	m, found, err := g.storedByID(ctx, in.MessageID.ID)
 	if err != nil {
 		return nil, err
 	}
-	m, ok := found[in.MessageID.ID]
-	if !ok {
+	if !found {
 		return nil, chat.ErrNotFound
 	}
 	if err := g.checkMembership(ctx, s, m.ConversationID); err != nil {
@@ -70,7 +69,7 @@ func (g *Gateway) checkMembership(ctx context.Context, s *session, conversation 
 	if r, err := s.room(conversation); err == nil {
 		return g.checkMember(ctx, r, s.user.ID)
 	}
-	c, err := g.Store.Conversation(ctx, conversation)
+	c, err := g.conversation(ctx, conversation)
 	if err != nil {
 		return err
 	}

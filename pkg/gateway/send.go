@@ -69,16 +69,12 @@ func (g *Gateway) storedBefore(ctx context.Context, m chat.Message) (*chat.Store
 	if m.ClientMessageID == (chat.ID{}) {
 		return nil, nil
 	}
-	found, err := g.Store.StoredByID(ctx, []chat.ID{m.ID})
+	stored, found, err := g.storedByID(ctx, m.ID)
 	if errors.Is(err, chat.ErrUnavailable) {
 		return nil, nil // streams/deliver will look, once the store is back
 	}
-	if err != nil {
+	if err != nil || !found {
 		return nil, err
-	}
-	stored, ok := found[m.ID]
-	if !ok {
-		return nil, nil
 	}
 	if stored.BodyHash != m.BodyHash() {
 		return nil, &chat.Error{Code: chat.CodeConflict, Field: "clientMessageId", Message: chat.ErrConflict.Message}
