@@ -20,7 +20,8 @@ import (
 // are promised on the way.
 //
 // Not in the model, because not promised: Redis losing its data while it alone knew something, which
-// is so for a TTL after a gateway crashed, and while a change waits to be told again.
+// is so for a TTL after a gateway crashed, for longer if it is away then, and while a change waits to be told
+// again.
 type model struct {
 	*world
 	t    *rapid.T
@@ -199,6 +200,11 @@ func (w *model) outage(*rapid.T) {
 func (w *model) forget(rt *rapid.T) {
 	if w.now().Sub(w.crashed) < 2*w.ttl {
 		rt.Skip("Redis alone knows whose gateway crashed")
+	}
+	for _, user := range w.users {
+		if w.mini.HGet(stateKey(user), "online") == "1" && !w.connected(user) && !w.remembered(user) {
+			rt.Skip("Redis alone knows whose gateway crashed, and was away since")
+		}
 	}
 	for user := range w.untold() {
 		if w.connected(user) || !w.remembered(user) {
