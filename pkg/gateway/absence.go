@@ -15,11 +15,10 @@ import (
 const (
 	storePatience = 7 * time.Second        // more than the driver's 6 s, after which another node is asked
 	awayPatience  = 100 * time.Millisecond // while the store is away: many times what an answer takes
-	storeSlow     = time.Second            // what was answered later, with unavailable, was a hang
 	storeProbe    = time.Second            // between two tries whether it is back
 )
 
-// absence is whether the store hangs, as far as anybody has noticed.
+// absence is whether the store is away, as far as anybody has noticed.
 type absence struct {
 	mu   sync.Mutex
 	here context.Context    // guarded by mu; ends when the store is found to be away
@@ -47,7 +46,6 @@ func ask[T any](ctx context.Context, g *Gateway, read func(ctx context.Context) 
 	if patience == storePatience {
 		defer context.AfterFunc(here, cancel)()
 	}
-	start := time.Now()
 	found, err := read(asking)
 	if err == nil || ctx.Err() != nil {
 		return found, err
@@ -55,8 +53,8 @@ func ask[T any](ctx context.Context, g *Gateway, read func(ctx context.Context) 
 	if asking.Err() != nil {
 		err = fmt.Errorf("%w: the store does not answer: %w", chat.ErrUnavailable, err)
 	}
-	if errors.Is(err, chat.ErrUnavailable) && time.Since(start) >= storeSlow && here.Err() == nil {
-		g.storeHangs(err, func(ctx context.Context) error {
+	if errors.Is(err, chat.ErrUnavailable) && here.Err() == nil { // or it was known
+		g.storeIsAway(err, func(ctx context.Context) error {
 			_, err := read(ctx)
 			return err
 		})
@@ -64,16 +62,16 @@ func ask[T any](ctx context.Context, g *Gateway, read func(ctx context.Context) 
 	return found, err
 }
 
-// storeHangs has nobody wait for the store until read gets an answer.
-func (g *Gateway) storeHangs(err error, read func(ctx context.Context) error) {
+// storeIsAway has nobody wait for the store until read gets an answer.
+func (g *Gateway) storeIsAway(err error, read func(ctx context.Context) error) {
 	a := &g.absence
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.here.Err() != nil {
-		return // somebody else has noticed
+		return // somebody else was faster
 	}
 	a.away()
-	g.log.Warn("the store does not answer; sends go on with what is known", "error", err)
+	g.log.Warn("the store is away; sends go on with what is known", "error", err)
 	g.spawn(func() {
 		for g.base.Err() == nil {
 			select {

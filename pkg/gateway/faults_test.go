@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -205,19 +207,28 @@ func TestSendsGoOnWhileTheStoreIsAway(t *testing.T) {
 		w := newWorld(t)
 		store := &awayStore{Store: w.store}
 		w.Gateway.Store = store
+		var log bytes.Buffer
+		w.log = slog.New(slog.NewTextHandler(&log, nil))
 		bea := newUser("Bea")
 		room := w.conversation(bea)
 		s, _ := w.join(bea, room)
 		store.away = true
 		time.Sleep(time.Minute)
 		w.must(s, "send:message", obj{"conversationId": room, "message": "x", "clientMessageId": "11111111-1111-4111-8111-111111111111"})
-		if len(w.published) != 1 {
+		time.Sleep(time.Minute)
+		w.must(s, "send:message", obj{"conversationId": room, "message": "y"})
+		if len(w.published) != 2 {
 			t.Errorf("%d published", len(w.published))
+		}
+		if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "the store is away") {
+			t.Errorf("it is told in %d lines: %s", n, log.String())
 		}
 		if ack := w.do(s, "mark:read", obj{"messageId": chat.NewID()}); ack["code"] != "unavailable" {
 			t.Errorf("mark:read: %v", ack)
 		}
 		w.disconnected(s)
+		w.endBase()
+		w.stop()
 	})
 }
 
