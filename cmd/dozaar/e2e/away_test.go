@@ -43,6 +43,9 @@ func TestEngineAway(t *testing.T) {
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
+		if e.node == "cassandra-1" && set.nodes("cassandra") == 1 && sends < 10 {
+			t.Errorf("%s, %s: only %d sends were answered in %v: more than the first has waited for the store", e.node, e.leave, sends, awayFor)
+		}
 		set.sh(e.back, e.node)
 		back := time.Now()
 		room.say("after")
