@@ -70,7 +70,9 @@ func (w *Watch) Run(ctx context.Context) error {
 }
 
 // other tells whether a topic is not the one that the store was filled from.
-func other(was, is chat.TopicIdentity) bool { return was.ID != is.ID || was.Partitions != is.Partitions }
+func other(was, is chat.TopicIdentity) bool {
+	return was.ID != is.ID || was.Partitions != is.Partitions
+}
 
 // otherTopic says how, and what may be done.
 func otherTopic(was, is chat.TopicIdentity) error {
