@@ -16,7 +16,7 @@ type Plan struct {
 
 	Rate          float64 // messages a second over all conversations, whatever becomes of them
 	Conversations int     // each has two to four devices: a buyer's, and a seller's who has four conversations
-	Duration      time.Duration
+	Duration      time.Duration // 0: as long as During takes
 	Zipf          float64 // above 1: the exponent by which some conversations are busier; 0: all alike
 	Seed          uint64  // of all that is drawn but the ids
 
@@ -52,7 +52,7 @@ func (p *Plan) validate() error {
 		return errors.New("no gateway")
 	case len(p.Secret) == 0:
 		return errors.New("no secret to sign tokens with")
-	case p.Rate <= 0 || p.Conversations <= 0 || p.Duration <= 0:
+	case p.Rate <= 0 || p.Conversations <= 0 || p.Duration < 0 || p.Duration == 0 && p.During == nil:
 		return errors.New("rate, conversations and duration must be above 0")
 	case p.Zipf != 0 && p.Zipf <= 1:
 		return errors.New("zipf must be above 1, or 0")

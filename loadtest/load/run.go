@@ -66,8 +66,12 @@ func (r *run) play(ctx context.Context) error {
 
 // loaded makes the load for as long as planned, with what is to happen during it.
 func (r *run) loaded(ctx context.Context) error {
-	loading, cancel := context.WithTimeout(ctx, r.Duration)
+	loading, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if r.Duration > 0 {
+		ended := time.AfterFunc(r.Duration, cancel)
+		defer ended.Stop()
+	}
 	group, loading := errgroup.WithContext(loading)
 	group.Go(func() error { return r.load(loading) })
 	group.Go(func() error {
@@ -75,7 +79,13 @@ func (r *run) loaded(ctx context.Context) error {
 		return nil
 	})
 	if r.During != nil {
-		group.Go(func() error { return r.During(ctx, r.note) })
+		group.Go(func() error {
+			err := r.During(ctx, r.note)
+			if r.Duration == 0 {
+				cancel()
+			}
+			return err
+		})
 	}
 	return group.Wait()
 }

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// A process with a wrong clock is the same program, built with another time.Now: the wall clock is off by what the environment
+// says, the monotonic one is right, as on a machine whose clock was set wrong. So every use of the time is met, those in the
+// libraries too, and the product has no switch for it.
+const (
+	clockVariable = "FAULTS_CLOCK"
+	wrongNow      = `package time
+
+import "syscall"
+
+var clockOff = func() int64 {
+	text, _ := syscall.Getenv("` + clockVariable + `")
+	d, _ := ParseDuration(text)
+	return int64(d / Second)
+}()
+
+// Now is off by some seconds.
+func Now() Time {
+	t := rightNow()
+	t.addSec(clockOff)
+	return t
+}
+`
+)
+
+// buildWrongClock makes that program, once.
+func buildWrongClock(ctx context.Context, dir string) (string, error) {
+	program := filepath.Join(dir, "dozaar-clock")
+	out, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+	if err != nil {
+		return "", err
+	}
+	source := filepath.Join(strings.TrimSpace(string(out)), "src", "time")
+	text, err := os.ReadFile(filepath.Join(source, "time.go")) //nolint:gosec // of the toolchain
+	if err != nil {
+		return "", err
+	}
+	changed := strings.Replace(string(text), "\nfunc Now() Time {", "\nfunc rightNow() Time {", 1)
+	if changed == string(text) {
+		return "", errors.New("this toolchain's time.Now is not where it was")
+	}
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {
+		filepath.Join(source, "time.go"):     filepath.Join(dir, "time.go.txt"),
+		filepath.Join(source, "wrongnow.go"): filepath.Join(dir, "wrongnow.go.txt"),
+	}})
+	if err != nil {
+		return "", err
+	}
+	for name, text := range map[string]string{"time.go.txt": changed, "wrongnow.go.txt": wrongNow, "overlay.json": string(overlay)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), keptHere); err != nil {
+			return "", err
+		}
+	}
+	return program, buildAs(ctx, program, "-overlay", filepath.Join(dir, "overlay.json"))
+}
+
+// clockKinds start one process of a role again with a clock that is a minute off.
+func clockKinds() (all []kind) {
+	for _, role := range []string{gateway, deliver, presence} {
+		all = append(all, kind{
+			name: "clock-" + role, set: single, within: others,
+			what: fmt.Sprintf("one %s of two started again with its clock a minute fast or slow, and after 30 s with the right one", role),
+			before: func(ctx context.Context, s *stage) (err error) {
+				s.wrongClock, err = buildWrongClock(ctx, filepath.Dir(s.product.program))
+				return err
+			},
+			do: func(ctx context.Context, s *stage) error {
+				one := s.product.named(role + "-1")
+				right, env := one.program, one.env
+				off := "60s"
+				if s.random.IntN(2) == 0 {
+					off = "-60s"
+				}
+				s.fault("%s is started again with its clock off by %s", one.name, off)
+				return s.doAll(ctx, one.stop, func() error {
+					one.program, one.env = s.wrongClock, append(env[:len(env):len(env)], clockVariable+"="+off)
+					return nil
+				}, s.start(one), s.pause(ctx, 30*time.Second), one.stop, func() error {
+					one.program, one.env = right, env
+					return nil
+				}, s.start(one))
+			},
+		})
+	}
+	return all
+}

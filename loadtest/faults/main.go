@@ -1,0 +1,158 @@
+// Command faults breaks a running Dozaar in named ways, with clients talking all the while, and judges what they saw.
+//
+//	go run ./loadtest/faults -list
+//	go run ./loadtest/faults -kinds kill-deliver,kill-broker -rounds 3 -seed 7
+//
+// It starts real engines (deploy/engines), two of each role on them, and devices that come back as real ones do. A
+// round is: load, some quiet seconds, the fault, its healing, more load; then everything comes to rest, is read back and
+// checked (loadtest/load, loadtest/history). Each round adds a line of JSON to the results, from which -publish
+// writes the table of docs/reliability.md. The exit code is 0 where nothing was found, 1 where a promise was broken, 2 where it
+// cannot be told.
+//
+//	kinds.go      the table of faults
+//	draw.go       which of them, in which order
+//	round.go      one round
+//	recovery.go   how long it took, from the history
+//	rows.go       results, and the table
+//	engines.go    a set of real engines
+//	product.go    the roles, as processes
+//	link.go       a link that delays, drops and blocks packets: a network namespace behind two tun devices
+//	clock.go      a dozaar whose clock is wrong
+//	disk.go       a disk that is full
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// options are the command line.
+type options struct {
+	kinds         string
+	rounds        int
+	seed          uint64
+	rate          float64
+	conversations int
+	quiet, tail   time.Duration
+	dir, results  string
+	publish, keep bool
+	examples      int
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code, err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "faults:", err)
+		code = 2
+	}
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string) (int, error) {
+	var o options
+	flags := flag.NewFlagSet("faults", flag.ContinueOnError)
+	flags.StringVar(&o.kinds, "kinds", "4", "names with commas between; all; or a number: so many, drawn by the seed")
+	flags.IntVar(&o.rounds, "rounds", 1, "of each kind")
+	flags.Uint64Var(&o.seed, "seed", 1, "of what is drawn, and of the load")
+	flags.Float64Var(&o.rate, "rate", 0, "messages a second; 0: 1000 on single-node engines, 300 on clusters and embedded ones")
+	flags.IntVar(&o.conversations, "conversations", 500, "of two to four devices each")
+	flags.DurationVar(&o.quiet, "quiet", 8*time.Second, "load before the fault")
+	flags.DurationVar(&o.tail, "tail", 20*time.Second, "load after the healing")
+	flags.StringVar(&o.dir, "dir", ".faults", "a folder for engines, processes, and the histories in which something was found")
+	flags.StringVar(&o.results, "results", "", "the file to which a line is added for each round; by default DIR/results.jsonl")
+	flags.BoolVar(&o.publish, "publish", false, "write the table of "+pagePath+" from the results")
+	flags.BoolVar(&o.keep, "keep", false, "leave the engines running, for the next run")
+	flags.IntVar(&o.examples, "examples", 3, "findings of each kind that are shown with their events")
+	list := flags.Bool("list", false, "list the kinds")
+	if err := flags.Parse(args); err != nil {
+		return 2, err
+	}
+	if *list {
+		for _, k := range kinds() {
+			fmt.Printf("%-22s %-9s %s\n", k.name, k.set, k.what)
+		}
+		return 0, nil
+	}
+	drawn, err := draw(o.kinds, o.seed)
+	if err != nil {
+		return 2, err
+	}
+	if o.dir, err = filepath.Abs(o.dir); err != nil {
+		return 2, err
+	}
+	if o.results == "" {
+		o.results = filepath.Join(o.dir, "results.jsonl")
+	}
+	if err := os.MkdirAll(o.dir, 0o750); err != nil {
+		return 2, err
+	}
+	say("seed %d: %s", o.seed, strings.Join(names(drawn), ", "))
+	code, err := play(ctx, o, drawn)
+	if err == nil && o.publish {
+		err = publish(o.results)
+	}
+	return code, err
+}
+
+// play runs the rounds, each set of engines once.
+func play(ctx context.Context, o options, drawn []kind) (code int, err error) {
+	program, err := build(ctx, o.dir)
+	if err != nil {
+		return 2, err
+	}
+	for len(drawn) > 0 {
+		n := 1
+		for n < len(drawn) && drawn[n].set == drawn[0].set {
+			n++
+		}
+		c, err := playOn(ctx, o, program, drawn[:n])
+		if err != nil {
+			return 2, err
+		}
+		if c == 1 || code == 0 {
+			code = c
+		}
+		drawn = drawn[n:]
+	}
+	return code, nil
+}
+
+// playOn runs the rounds of kinds that want the same engines.
+func playOn(ctx context.Context, o options, program string, kinds []kind) (code int, err error) {
+	e, err := startEngines(ctx, o.dir, kinds[0].set)
+	if err != nil {
+		return 2, err
+	}
+	if !o.keep {
+		defer func() { err = errors.Join(err, e.clean()) }()
+	}
+	for n := range o.rounds {
+		for _, k := range kinds {
+			r, err := playRound(ctx, o, program, e, k, n)
+			if err != nil {
+				return 2, fmt.Errorf("%s: %w", k.name, err)
+			}
+			if err := r.append(o.results); err != nil {
+				return 2, err
+			}
+			if c := r.exitCode(); c == 1 || code == 0 {
+				code = c
+			}
+		}
+	}
+	return code, nil
+}
+
+func say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, time.Now().Format("15:04:05")+" faults: "+format+"\n", args...)
+}
