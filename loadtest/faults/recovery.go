@@ -26,7 +26,8 @@ type flow struct {
 	healed  []time.Duration
 }
 
-type tally struct{ sent, acked, deliveries, delivered int }
+// tally counts messages: sent, acknowledged at any time and soon; and their deliveries.
+type tally struct{ sent, answered, acked, deliveries, delivered int }
 
 func (t tally) flows() bool {
 	return float64(t.acked) >= nearly*float64(t.sent) && float64(t.delivered) >= nearly*float64(t.deliveries)
@@ -54,7 +55,7 @@ func measure(source history.Source, total bool) (m measured, err error) {
 	quiet, flowing, acked := 0, 0, 0
 	for _, t := range f.windows[max(first, 0):min(int(at/window), len(f.windows))] {
 		quiet++
-		acked += t.acked
+		acked += t.answered
 		if t.flows() {
 			flowing++
 		}
@@ -137,6 +138,7 @@ func readFlow(source history.Source) (*flow, error) {
 		case history.Answer:
 			if d, sent := due[k]; sent && !acked[k] && e.Outcome != history.Unknown { // a conflict is an answer too
 				acked[k] = true
+				at(d).answered++
 				if e.At-d <= soon {
 					at(d).acked++
 				}
