@@ -383,3 +383,16 @@ func TestFragmentsAndSentAway(t *testing.T) {
 	g.next().join(1, 1, 0, true)
 	g.wantRecorded("connected joined shown1 disconnected connected joined")
 }
+
+// TestNobodyListens: a gateway that is gone costs no waiting, for what stands in front of gateways passes it over.
+func TestNobodyListens(t *testing.T) {
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	g := newGateway(t)
+	d := New(Config{Gateways: []string{gone.URL, g.server.URL}, Token: func() string { return "a token" }})
+	s, gateway, err := d.dial(t.Context())
+	if err != nil || gateway != g.server.URL {
+		t.Fatalf("%s, %v", gateway, err)
+	}
+	_ = s.conn.Close()
+}

@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"errors"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,8 +15,7 @@ import (
 // Run keeps the device connected until ctx ends.
 func (d *Device) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		gateway := d.gateway()
-		s, err := dial(ctx, gateway, d.Token())
+		s, gateway, err := d.dial(ctx)
 		if err == nil {
 			d.connected(s, gateway)
 			d.disconnected(d.serve(ctx, s))
@@ -29,13 +30,25 @@ func (d *Device) Run(ctx context.Context) error {
 	return nil
 }
 
-func (d *Device) gateway() string {
+// dial tries one gateway, and the others at once where nobody listens: what stands in front of them passes those over too.
+func (d *Device) dial(ctx context.Context) (s *socket, gateway string, err error) {
+	first := d.first()
+	for i := range d.Gateways {
+		gateway = d.Gateways[(first+i)%len(d.Gateways)]
+		if s, err = dial(ctx, gateway, d.Token()); !errors.Is(err, syscall.ECONNREFUSED) {
+			break
+		}
+	}
+	return s, gateway, err
+}
+
+func (d *Device) first() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.epoch == 0 {
-		return d.Gateways[0]
+		return 0
 	}
-	return d.Gateways[d.random.IntN(len(d.Gateways))]
+	return d.random.IntN(len(d.Gateways))
 }
 
 func (d *Device) pause() time.Duration {
