@@ -87,6 +87,14 @@ bench-pipeline: need-go ## what a message costs each process and engine, beside 
 bench-storm: need-go ## what a connected client notices while others are turned away; writes docs/benchmarks/sockets.md
 	go run ./loadtest/sockets -storm
 
+KINDS ?= 4
+ROUNDS ?= 1
+SEED ?= 1
+RATE ?= 0
+.PHONY: faults
+faults: need-go ## break a running product in named ways, on real engines of its own, and judge what clients saw: KINDS=all, a number to draw, or names; ROUNDS, SEED, RATE; PUBLISH=1 writes docs/reliability.md
+	go run ./loadtest/faults -kinds "$(KINDS)" -rounds $(ROUNDS) -seed $(SEED) -rate $(RATE) $(if $(PUBLISH),-results docs/reliability.jsonl -publish)
+
 .PHONY: conformance
 conformance: need-go ## the published Engine.IO and Socket.IO suites: SUITES=folder with checkouts of both, `npm ci` done in their test-suite folders
 	@test -n "$(SUITES)" || { echo "SUITES must name a folder with checkouts of socketio/engine.io-protocol and socketio/socket.io-protocol"; exit 1; }

@@ -48,7 +48,7 @@ func playRound(ctx context.Context, o options, program string, e *engines, k kin
 	if err != nil {
 		return r, err
 	}
-	if r, err = newRow(o, k, n, plan, result); err != nil {
+	if r, err = newRow(ctx, o, k, n, plan, result); err != nil {
 		return r, err
 	}
 	r.Stuck = s.product.stuck()

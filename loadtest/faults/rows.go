@@ -2,11 +2,12 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
-	"runtime/debug"
+	"os/exec"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,9 @@ import (
 
 // pagePath is where the table goes.
 const pagePath = "docs/reliability.md"
+
+// quietEnough is the share of the time before the fault in which messages must have flowed, if times are to mean something.
+const quietEnough = 0.8
 
 // row is what came of one round.
 type row struct {
@@ -36,26 +40,22 @@ type row struct {
 	measured
 }
 
-func newRow(o options, k kind, n int, plan load.Plan, result load.Result) (row, error) {
+func newRow(ctx context.Context, o options, k kind, n int, plan load.Plan, result load.Result) (row, error) {
 	m, err := measure(history.File(plan.History), k.total)
 	return row{
-		When: time.Now().UTC().Truncate(time.Second), Revision: revision(), Machine: strings.Join(bench.Machine(), ", "), Kind: k.name, Set: k.set,
+		When: time.Now().UTC().Truncate(time.Second), Revision: revision(ctx), Machine: strings.Join(bench.Machine(), ", "), Kind: k.name, Set: k.set,
 		Seed: o.seed, Round: n + 1, Rate: plan.Rate, Counts: result.Verdict.Counts, Findings: result.Verdict.Findings,
 		Incomplete: result.Verdict.Incomplete, measured: m,
 	}, err
 }
 
-func revision() string {
-	info, _ := debug.ReadBuildInfo()
-	if info == nil {
+// revision is the commit of the checkout; a "+" says that it is not that alone.
+func revision(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+").Output()
+	if err != nil {
 		return ""
 	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value[:min(12, len(s.Value))]
-		}
-	}
-	return ""
+	return strings.TrimSpace(string(out))
 }
 
 func (r row) exitCode() int {
@@ -157,7 +157,7 @@ func line(k kind, rows []row) string {
 	var b strings.Builder
 	var acked, shown int64
 	found := map[history.Fault]int{}
-	others, incomplete, unrecovered := 0, 0, 0
+	others, incomplete, unrecovered, unmeasured := 0, 0, 0, 0
 	var recoveries []time.Duration
 	var outage time.Duration
 	var reached []float64
@@ -172,8 +172,12 @@ func line(k kind, rows []row) string {
 		}
 		others += len(r.Stuck)
 		incomplete += len(r.Incomplete)
-		outage = max(outage, r.Outage)
 		reached = append(reached, r.Reached)
+		if r.Quiet < quietEnough {
+			unmeasured++
+			continue
+		}
+		outage = max(outage, r.Outage)
 		if r.Recovery == nil {
 			unrecovered++
 			continue
@@ -184,17 +188,29 @@ func line(k kind, rows []row) string {
 	for _, c := range columns {
 		fmt.Fprintf(&b, " %d |", found[c])
 	}
-	recovery := ""
-	if len(recoveries) > 0 {
+	fmt.Fprintf(&b, " %d | %d | %.0f to %.0f | %s | %.1f s |\n", others, incomplete, slices.Min(reached), slices.Max(reached), times(k, recoveries, unrecovered, unmeasured), outage.Seconds())
+	return b.String()
+}
+
+// times tells of recovery.
+func times(k kind, recoveries []time.Duration, unrecovered, unmeasured int) string {
+	var parts []string
+	if n := len(recoveries); n > 0 {
 		slices.Sort(recoveries)
-		recovery = fmt.Sprintf("%.1f s, %.1f s", recoveries[len(recoveries)/2].Seconds(), recoveries[len(recoveries)-1].Seconds())
-	}
-	if k.total {
-		recovery += " after healing"
+		part := fmt.Sprintf("%.1f s, %.1f s", recoveries[n/2].Seconds(), recoveries[n-1].Seconds())
+		if k.total {
+			part += " after healing"
+		}
+		if k.within > 0 && recoveries[n-1] > k.within {
+			part += fmt.Sprintf(" (more than %s)", k.within)
+		}
+		parts = append(parts, part)
 	}
 	if unrecovered > 0 {
-		recovery += fmt.Sprintf("; not before the load ended: %d", unrecovered)
+		parts = append(parts, fmt.Sprintf("not before the load ended: %d", unrecovered))
 	}
-	fmt.Fprintf(&b, " %d | %d | %.0f to %.0f | %s | %.1f s |\n", others, incomplete, slices.Min(reached), slices.Max(reached), recovery, outage.Seconds())
-	return b.String()
+	if unmeasured > 0 {
+		parts = append(parts, fmt.Sprintf("machine too busy: %d", unmeasured))
+	}
+	return strings.Join(parts, "; ")
 }
