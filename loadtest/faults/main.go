@@ -136,6 +136,9 @@ func playOn(ctx context.Context, o options, program string, kinds []kind) (code 
 	if !o.keep {
 		defer func() { err = errors.Join(err, e.clean()) }()
 	}
+	if err := prepare(ctx, o.dir, program, e); err != nil {
+		return 2, err
+	}
 	for n := range o.rounds {
 		for _, k := range kinds {
 			r, err := playRound(ctx, o, program, e, k, n)

@@ -69,11 +69,14 @@ type product struct {
 }
 
 // prepare makes what the roles want to find on engines.
-func (p *product) prepare(ctx context.Context) error {
+func prepare(ctx context.Context, dir, program string, e *engines) error {
+	if e.set == embedded {
+		return nil
+	}
 	for _, args := range []string{"migrate", "schemas apply", "topics apply"} {
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-		cmd := exec.CommandContext(ctx, p.program, strings.Fields(args)...) //nolint:gosec // the product itself
-		cmd.Env = p.env
+		cmd := exec.CommandContext(ctx, program, strings.Fields(args)...) //nolint:gosec // the product itself
+		cmd.Env = environment(dir, e)
 		out, err := cmd.CombinedOutput()
 		cancel()
 		if err != nil {
@@ -83,16 +86,22 @@ func (p *product) prepare(ctx context.Context) error {
 	return nil
 }
 
-// newProduct is two of each role, or one of all, which do not run yet.
-func newProduct(dir, program string, e *engines) (*product, error) {
-	p := &product{dir: dir, program: program, env: append([]string{
+// environment is the settings of every process.
+func environment(dir string, e *engines) []string {
+	env := append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "DOZAAR_JWT_SECRET=" + secret, "DOZAAR_PRESENCE_GRACE=5s", "DOZAAR_LOG_LEVEL=info", partitionsOf,
 		// All clients come from one address here, and after a fault all of them at once.
 		"DOZAAR_RATE_HANDSHAKES=10000/s:10000",
-	}, e.env...)}
+	}, e.env...)
 	if e.set == cluster {
-		p.env = append(p.env, "DOZAAR_CASSANDRA_REPLICATION=3")
+		env = append(env, "DOZAAR_CASSANDRA_REPLICATION=3")
 	}
+	return env
+}
+
+// newProduct is two of each role, or one of all, which do not run yet.
+func newProduct(dir, program string, e *engines) (*product, error) {
+	p := &product{dir: dir, program: program, env: environment(dir, e)}
 	roles := []string{gateway, gateway, deliver, deliver, presence, presence}
 	if e.set == embedded {
 		roles = []string{all}

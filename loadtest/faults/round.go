@@ -26,11 +26,8 @@ func playRound(ctx context.Context, o options, program string, e *engines, k kin
 	if s.product, err = newProduct(dir, program, e); err != nil {
 		return r, err
 	}
-	if e.set != embedded {
-		if err := e.script(ctx, "up"); err != nil { // what an interrupted round left
-			return r, err
-		}
-		if err := s.product.prepare(ctx); err != nil {
+	if e.script(ctx, "status") != nil { // the round before has left something
+		if err := e.script(ctx, "up"); err != nil {
 			return r, err
 		}
 	}

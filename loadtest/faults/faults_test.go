@@ -1,0 +1,92 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dozaar/dozaar/loadtest/history"
+)
+
+// TestDraw: a number draws so many kinds, by the seed, those on the same engines together.
+func TestDraw(t *testing.T) {
+	seen := map[string]bool{}
+	for seed := range uint64(200) {
+		drawn, err := draw("4", seed)
+		if err != nil || len(drawn) != 4 {
+			t.Fatal(len(drawn), err)
+		}
+		again, _ := draw("4", seed)
+		if !slices.Equal(names(drawn), names(again)) {
+			t.Fatalf("seed %d draws %v and %v", seed, names(drawn), names(again))
+		}
+		if !slices.IsSortedFunc(drawn, func(a, b kind) int { return strings.Compare(a.set, b.set) }) {
+			t.Errorf("the engines of %v are started more than once", names(drawn))
+		}
+		for _, k := range drawn {
+			seen[k.name] = true
+		}
+	}
+	every, err := draw("all", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range every {
+		if !seen[k.name] {
+			t.Errorf("%s is never drawn", k.name)
+		}
+	}
+	for _, bad := range []string{"0", "1000", "kill-everybody", ""} {
+		if _, err := draw(bad, 1); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
+// TestKinds: a name is one kind's alone, as results are told apart by it.
+func TestKinds(t *testing.T) {
+	seen := map[string]bool{}
+	for _, k := range kinds() {
+		if seen[k.name] {
+			t.Errorf("there are two kinds %s", k.name)
+		}
+		seen[k.name] = true
+		if k.do == nil || k.what == "" || !slices.Contains([]string{single, cluster, embedded}, k.set) {
+			t.Errorf("%s is not complete", k.name)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	second := func(n float64) *time.Duration {
+		d := time.Duration(n * float64(time.Second))
+		return &d
+	}
+	text := table([]row{
+		{Kind: "kill-deliver", Machine: "here", Counts: history.Counts{Acked: 100, Shown: 300}, measured: measured{Quiet: 1, Reached: 90, Recovery: second(2), Outage: time.Second}},
+		{Kind: "kill-deliver", Machine: "here", Counts: history.Counts{Acked: 11, Shown: 22}, measured: measured{Quiet: 1, Reached: 80, Recovery: second(12), Outage: 3 * time.Second},
+			Findings: map[history.Fault]int{history.Lost: 2, history.Altered: 5}, Stuck: []string{"deliver-1"}},
+		{Kind: "kill-deliver", Machine: "here", measured: measured{Quiet: 1, Reached: 100}},
+		{Kind: "kill-deliver", Machine: "here", measured: measured{Quiet: 0.5, Reached: 7, Recovery: second(40), Outage: time.Minute}, Incomplete: []string{"why"}},
+	})
+	want := "| kill-deliver: SIGKILL of one deliver of two, started again after 15s | 4 | 111, 322 | 2 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 6 | 1 | 7 to 100 |" +
+		" 12.0 s, 12.0 s (more than 10s); not before the load ended: 1; machine too busy: 1 | 3.0 s |\n"
+	if !strings.Contains(text, want) {
+		t.Errorf("%s\nlacks\n%s", text, want)
+	}
+}
+
+func TestExitCode(t *testing.T) {
+	for want, rows := range map[int][]row{
+		0: {{}},
+		1: {{Findings: map[history.Fault]int{history.Gap: 1}}, {Stuck: []string{"all-1"}}, {Findings: map[history.Fault]int{history.Gap: 1}, Incomplete: []string{"why"}}},
+		2: {{Incomplete: []string{"why"}}},
+	} {
+		for _, r := range rows {
+			if got := r.exitCode(); got != want {
+				t.Errorf("%+v: %d", r, got)
+			}
+		}
+	}
+}
