@@ -14,11 +14,11 @@ process_state() {
   echo "${fields[0]}"
 }
 
-# identity PID is its boot and start time.
+# identity PID is its boot and start time. Its first thread may have ended, and others still hold its ports.
 identity() {
   local fields
   read -ra fields < <(process_stat "$1") || return 1
-  [ "${fields[0]}" != Z ] || return 1
+  [ "${fields[0]}" != Z ] || [ "${fields[17]}" -gt 1 ] || return 1
   echo "$(cat /proc/sys/kernel/random/boot_id) ${fields[19]}"
 }
 
