@@ -75,6 +75,7 @@ type conversation struct {
 // member is one user's standing in a conversation.
 type member struct {
 	in, leaving bool
+	certain     bool          // the server answered that it is in
 	out         time.Duration // since when not in
 	marks       marks
 }
@@ -221,8 +222,11 @@ func (c *Checker) membership(cv *conversation, e *Event) {
 	m := cv.member(e.User)
 	switch e.Kind {
 	case Admitting:
+		m.certain = m.certain && m.in && !m.leaving
 		m.in, m.leaving = true, false
 		c.verdict.Counts.Admissions++
+	case Admitted:
+		m.certain = m.certain || e.Outcome == OK
 	case Expelling:
 		m.leaving = true
 		c.verdict.Counts.Expulsions++

@@ -13,6 +13,8 @@ const story = `
 	admitting bea
 	admitted  bea outcome=ok
 	admitting sam
+	admitted bea outcome=ok
+	admitted sam outcome=ok
 	connected bea1
 	connected sam1
 	connected sam2
@@ -188,6 +190,7 @@ func TestEachFault(t *testing.T) {
 		{"unread that do not add up", []string{"inbox bea outcome=ok last=6 read=6", "inbox bea outcome=ok last=6 read=6 missed=1"}, faults(WrongUnread)},
 		{"a stale inbox", []string{"inbox bea outcome=ok last=6 read=6", "inbox bea outcome=ok last=5 read=5"}, faults(WrongUnread)},
 		{"not in the inbox", []string{"inbox sam outcome=ok last=6 read=5", "inbox sam outcome=refused"}, faults(WrongUnread)},
+		{"a member made again, and not in the inbox", []string{"inbox eve outcome=refused", "admitting eve\nadmitted eve outcome=ok\ninbox eve outcome=refused"}, faults(WrongUnread)},
 		{"a mark that went back", []string{"inbox sam outcome=ok last=6 read=5", "inbox sam outcome=ok last=6 read=4"}, faults(WrongMark)},
 		{"a mark that nobody made", []string{"inbox sam outcome=ok last=6 read=5", "inbox sam outcome=ok last=6 read=6"}, faults(WrongMark)},
 		{"a join that tells too high a mark", []string{"joined sam1 after=2 last=3 read=2", "joined sam1 after=2 last=3 read=9"}, faults(WrongMark)},
@@ -257,6 +260,7 @@ func TestTolerated(t *testing.T) {
 		"disconnected before the last":                    {"shown  sam1 m6", "disconnected sam1"},
 		"left before the last":                            {"shown  sam1 m6", "left sam1"},
 		"a mark whose outcome is unknown, made":           {"inbox sam outcome=ok last=6 read=5", "mark sam2 m6\nmarked sam2 m6 outcome=unknown\ninbox sam outcome=ok last=6 read=6"},
+		"nobody knows whether a member was made":          {"inbox eve outcome=refused", "admitting eve\ninbox eve outcome=refused"},
 		"a mark whose outcome is unknown, not made":       {"inbox sam outcome=ok last=6 read=5", "mark sam2 m6\nmarked sam2 m6 outcome=unknown\ninbox sam outcome=ok last=6 read=5"},
 	} {
 		if v := judge(t, script(t, edit(t, story, changes...))); !v.Clean() {

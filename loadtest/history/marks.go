@@ -55,7 +55,7 @@ func (c *Checker) inbox(cv *conversation, e *Event) {
 	m := cv.member(e.User)
 	switch {
 	case e.Outcome != OK:
-		if m.in && !m.leaving {
+		if m.certain && !m.leaving {
 			c.report(WrongUnread, cv, e, "the conversation is not in a member's inbox")
 		}
 	case e.LastSeq != cv.head:
