@@ -36,9 +36,18 @@ func Now() Time {
 `
 )
 
-// buildWrongClock makes that program, once.
+// buildWrongClock makes that program.
 func buildWrongClock(ctx context.Context, dir string) (string, error) {
 	program := filepath.Join(dir, "dozaar-clock")
+	overlay, err := wrongClockOverlay(ctx, dir)
+	if err != nil {
+		return "", err
+	}
+	return program, buildAs(ctx, program, "-overlay", overlay)
+}
+
+// wrongClockOverlay writes what the compiler is to take in place of the toolchain's own files.
+func wrongClockOverlay(ctx context.Context, dir string) (path string, err error) {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 	if err != nil {
 		return "", err
@@ -64,7 +73,7 @@ func buildWrongClock(ctx context.Context, dir string) (string, error) {
 			return "", err
 		}
 	}
-	return program, buildAs(ctx, program, "-overlay", filepath.Join(dir, "overlay.json"))
+	return filepath.Join(dir, "overlay.json"), nil
 }
 
 // clockKinds start one process of a role again with a clock that is a minute off.

@@ -14,11 +14,11 @@ type Plan struct {
 	Gateways []string // base URLs of one or more gateways
 	Secret   []byte   // signs tokens, HS256
 
-	Rate          float64 // messages a second over all conversations, whatever becomes of them
-	Conversations int     // each has two to four devices: a buyer's, and a seller's who has four conversations
+	Rate          float64       // messages a second over all conversations, whatever becomes of them
+	Conversations int           // each has two to four devices: a buyer's, and a seller's who has four conversations
 	Duration      time.Duration // 0: as long as During takes
-	Zipf          float64 // above 1: the exponent by which some conversations are busier; 0: all alike
-	Seed          uint64  // of all that is drawn but the ids
+	Zipf          float64       // above 1: the exponent by which some conversations are busier; 0: all alike
+	Seed          uint64        // of all that is drawn but the ids
 
 	Reads     float64 // share of the messages shown to others that are marked as read
 	Typing    float64 // share of messages before which somebody types
