@@ -107,15 +107,15 @@ func (e *engines) ports(setting string) (ports []uint16, err error) {
 	return ports, nil
 }
 
-// flushRedis has Redis forget everything.
-func (e *engines) flushRedis(ctx context.Context) error {
+// redis has Redis do something that it answers with OK.
+func (e *engines) redis(ctx context.Context, command string) error {
 	for _, address := range e.addresses("DOZAAR_REDIS_ADDRS") {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 		if err != nil {
 			return err
 		}
 		answer := make([]byte, 64)
-		_, err = conn.Write([]byte("FLUSHALL\r\n"))
+		_, err = conn.Write([]byte(command + "\r\n"))
 		n := 0
 		if err == nil {
 			n, err = conn.Read(answer)
@@ -124,7 +124,7 @@ func (e *engines) flushRedis(ctx context.Context) error {
 			return err
 		}
 		if string(answer[:n]) != "+OK\r\n" {
-			return fmt.Errorf("FLUSHALL: %s", answer[:n])
+			return fmt.Errorf("redis: %s: %s", command, answer[:n])
 		}
 	}
 	return nil

@@ -96,7 +96,7 @@ func kinds() []kind {
 			name: "empty-redis", set: single, within: others, losesConflicts: true, what: "FLUSHALL: Redis goes on, and has forgotten everything",
 			do: func(ctx context.Context, s *stage) error {
 				s.fault("FLUSHALL")
-				return s.engines.flushRedis(ctx)
+				return s.engines.redis(ctx, "FLUSHALL")
 			},
 		},
 		engineAway("kill-broker", cluster, "kafka-", "kill", "start", restarted, others, "SIGKILL of one broker of three, started again after 15 s"),

@@ -224,7 +224,10 @@ func networkKind(name, role, what, told string, bad func(*stage) error) kind {
 				return err
 			}
 			s.undo(s.link.close)
-			return s.link.put(s.product.named(role + "-1"))
+			if err := s.link.put(s.product.named(role + "-1")); err != nil {
+				return err
+			}
+			return s.engines.redis(ctx, "CONFIG SET protected-mode no") // it listens on the loopback alone, and is reached from elsewhere
 		},
 		do: func(ctx context.Context, s *stage) error {
 			s.fault("%s", told)
