@@ -89,6 +89,25 @@ func TestARemovedMemberIsPutOutBeforeTheNextMessage(t *testing.T) {
 	}
 }
 
+// A gateway that was stopped and goes on has envelopes from before a member was removed.
+func TestAfterAResyncARemovedMemberIsShownNothing(t *testing.T) {
+	w := newWorld(t) // nothing heals it
+	bea, sam := newUser("Bea"), newUser("Sam")
+	room := w.conversation(bea, sam)
+	_, beas := w.join(bea, room)
+	_, sams := w.join(sam, room)
+	m := w.put(room, bea, "while he was a member")
+	if _, err := w.store.RemoveMember(context.Background(), room, sam.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.Resync(context.Background(), relay.ReasonPause)
+	w.relay(m)
+	eventually(t, "the message reaches who is still a member", func() bool { return len(beas.seqs()) == 1 })
+	if got := sams.seqs(); len(got) != 0 {
+		t.Errorf("a removed member was shown %v", got)
+	}
+}
+
 func TestARemovedMemberCannotSendAfterFiveSecondsThoughTheWordWasLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -28,9 +28,15 @@ func (g *Gateway) Receive(_ context.Context, e relay.Envelope) {
 	}
 }
 
-// Resync is called by the relay when envelopes may have been lost.
+// Resync is called by the relay when envelopes may have been lost. That of a removed member may be among them, so no room
+// delivers anything more before it has read its members again.
 func (g *Gateway) Resync(_ context.Context, reason string) {
 	g.log.Info("envelopes may have been lost: rooms are read again", "reason", reason)
+	for _, r := range g.rooms.list() {
+		r.mu.Lock()
+		r.stale++
+		r.mu.Unlock()
+	}
 	select {
 	case g.resyncs <- struct{}{}:
 	default: // one is waiting already, and will see everything

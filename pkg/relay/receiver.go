@@ -17,6 +17,7 @@ import (
 // Why a gateway is asked to resync.
 const (
 	ReasonJump        = "jump"        // a sender's count jumped: envelopes were lost or trimmed
+	ReasonPause       = "pause"       // this process, or Redis, stood still: what is read now is old
 	ReasonSilence     = "silence"     // a sender that promised heartbeats is not heard any more
 	ReasonReconnect   = "reconnect"   // the stream can be read again after an error
 	ReasonForgotten   = "forgotten"   // the registration ran out or was lost
@@ -30,7 +31,8 @@ type Handler interface {
 	// Receive is told one envelope, in the order of the sender's Send.
 	Receive(ctx context.Context, e Envelope)
 	// Resync says that something may have been missed, or that Redis may not know any more what this
-	// gateway registered: register again, then read again what is stored.
+	// gateway registered: register again, then read again what is stored. Nothing that comes after it may be shown by
+	// what was known before it.
 	Resync(ctx context.Context, reason string)
 }
 
@@ -58,7 +60,9 @@ type Receiver struct {
 	metrics receiverMetrics
 	ready   chan struct{}
 
-	senders senders // of the reading goroutine only
+	senders senders   // of the reading goroutine only
+	at      time.Time // of the reading goroutine only; when it last got somewhere
+	old     bool      // of the reading goroutine only; what comes may have waited since it stood still
 
 	mu      sync.Mutex
 	cursor  string   // guarded by mu; the last entry read
@@ -66,7 +70,10 @@ type Receiver struct {
 	reasons []string // guarded by mu; resyncs that the registration asks for
 }
 
-const streamStart = "0-0"
+const (
+	streamStart = "0-0"
+	readCount   = 256 // entries at once
+)
 
 // NewReceiver returns a receiver; nothing arrives before Run.
 func NewReceiver(cfg ReceiverConfig, handler Handler) *Receiver {
@@ -115,7 +122,9 @@ func (r *Receiver) Run(ctx context.Context) error {
 func (r *Receiver) read(ctx context.Context) error {
 	wait := newBackOff()
 	broken := false
+	r.at = time.Now()
 	for ctx.Err() == nil {
+		behind := r.old
 		entries, err := r.next(ctx)
 		if ctx.Err() != nil {
 			return nil
@@ -128,8 +137,13 @@ func (r *Receiver) read(ctx context.Context) error {
 			sleep(ctx, wait.NextBackOff())
 			continue
 		}
+		paused := r.moved(ctx)
 		for _, entry := range entries {
 			r.take(ctx, entry)
+			paused = r.moved(ctx) || paused
+		}
+		if behind && !paused && len(entries) < readCount {
+			r.old = false // this read began after the pause, and found the end
 		}
 		if broken {
 			broken = false
@@ -147,6 +161,19 @@ func (r *Receiver) read(ctx context.Context) error {
 	return nil
 }
 
+// moved notes that reading goes on. Where it stood still for longer than a silence, what was waiting is old: a member may have
+// been removed since it was sent. So a resync comes before it, and it notifies nobody.
+func (r *Receiver) moved(ctx context.Context) (paused bool) {
+	now := time.Now()
+	if paused = now.Sub(r.at) > r.cfg.Silence; paused {
+		r.log.Warn("relay: reading stood still", "for", now.Sub(r.at).Round(time.Millisecond))
+		r.old = true
+		r.resync(ctx, ReasonPause)
+	}
+	r.at = now
+	return paused
+}
+
 // next waits for entries after the cursor; none is no error.
 func (r *Receiver) next(ctx context.Context) ([]redis.XMessage, error) {
 	r.mu.Lock()
@@ -160,7 +187,7 @@ func (r *Receiver) next(ctx context.Context) ([]redis.XMessage, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Block+2*time.Second)
 	defer cancel()
 	streams, err := r.cfg.Redis.XRead(ctx, &redis.XReadArgs{
-		Streams: []string{r.stream}, ID: cursor, Count: 256, Block: r.cfg.Block,
+		Streams: []string{r.stream}, ID: cursor, Count: readCount, Block: r.cfg.Block,
 	}).Result()
 	if errors.Is(err, redis.Nil) {
 		return nil, nil
@@ -193,6 +220,9 @@ func (r *Receiver) take(ctx context.Context, m redis.XMessage) {
 	for _, envelope := range e.envelopes {
 		if envelope.kinds() != 1 {
 			continue // of a newer version
+		}
+		if r.old && envelope.Message != nil {
+			envelope.Message.Notify = nil
 		}
 		r.metrics.received.Inc()
 		r.handler.Receive(ctx, envelope)

@@ -289,6 +289,55 @@ func TestASilentSenderIsNoticedOnce(t *testing.T) {
 	}
 }
 
+// hung is a handler that stands still at the first envelope, as a process that is stopped does, and notes the order of what it is told.
+type hung struct {
+	*inbox
+	once  sync.Once
+	order []string
+}
+
+func (h *hung) Receive(ctx context.Context, e Envelope) {
+	h.once.Do(func() { time.Sleep(300 * time.Millisecond) })
+	h.mu.Lock()
+	h.order = append(h.order, fmt.Sprint(e.Message.Message.Seq, " to ", len(e.Message.Notify)))
+	h.mu.Unlock()
+	h.inbox.Receive(ctx, e)
+}
+
+func (h *hung) Resync(ctx context.Context, reason string) {
+	h.mu.Lock()
+	h.order = append(h.order, reason)
+	h.mu.Unlock()
+	h.inbox.Resync(ctx, reason)
+}
+
+// What waited while reading stood still comes after a resync, and notifies nobody; what comes later does again.
+func TestAfterAPauseTheResyncComesFirst(t *testing.T) {
+	t.Parallel()
+	client := redistest.Client(t, redistest.StartMini(t).Addr())
+	h := &hung{inbox: newInbox()}
+	r := NewReceiver(ReceiverConfig{Redis: client, Instance: "a", Block: 20 * time.Millisecond, Silence: 200 * time.Millisecond}, h)
+	if !r.registerFirst(t.Context()) {
+		t.Fatal("not registered")
+	}
+	s := NewSender(SenderConfig{Redis: client, Name: "typing", Ephemeral: true})
+	notifying := func(n int) Envelope {
+		e := message(n)
+		e.Message.Notify = []chat.ID{id(1)}
+		return e
+	}
+	send(t, s, to("a", notifying(1)))
+	send(t, s, to("a", notifying(2)))
+	start(t, r.Run)
+	h.wait(t, "both", received(2))
+	time.Sleep(100 * time.Millisecond) // a read finds the end
+	send(t, s, to("a", notifying(3)))
+	h.wait(t, "the third", received(3))
+	if want := []string{"1 to 1", ReasonPause, "2 to 0", "3 to 1"}; !slices.Equal(h.order, want) {
+		t.Errorf("it was told %q, want %q", h.order, want)
+	}
+}
+
 // One that said goodbye may be silent, and one that promised nothing.
 func TestSilenceAfterAGoodbyeIsNoLoss(t *testing.T) {
 	t.Parallel()
