@@ -17,7 +17,7 @@ import (
 
 // playRound plays one round of one kind. An error is one of the injector: what the product did wrong is in the row.
 func playRound(ctx context.Context, o options, program string, e *engines, k kind, n int) (r row, err error) {
-	dir := filepath.Join(o.dir, fmt.Sprintf("%s-%d-%d", k.name, o.seed, n))
+	dir := filepath.Join(o.dir, fmt.Sprintf("%s-%d-%d", k.name, o.seed, n+1))
 	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o750)); err != nil {
 		return r, err
 	}
@@ -31,7 +31,11 @@ func playRound(ctx context.Context, o options, program string, e *engines, k kin
 			return r, err
 		}
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() {
+		if err = errors.Join(err, s.close()); err == nil && r.exitCode() == 0 {
+			err = os.RemoveAll(dir)
+		}
+	}()
 	if k.before != nil {
 		if err := k.before(ctx, s); err != nil {
 			return r, err
@@ -51,7 +55,7 @@ func playRound(ctx context.Context, o options, program string, e *engines, k kin
 	r.Stuck = s.product.stuck()
 	say("%s", r)
 	if r.exitCode() == 0 {
-		return r, os.RemoveAll(dir)
+		return r, nil
 	}
 	report, err := os.Create(filepath.Join(dir, "verdict"))
 	if err != nil {
