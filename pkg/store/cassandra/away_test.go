@@ -3,6 +3,7 @@ package cassandra
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ type proxy struct {
 	cut    bool       // connections are closed as they come
 	silent bool       // what is sent gets no answer
 	open   map[net.Conn]bool
+	lost   map[net.Conn]bool // these are silent for ever
 }
 
 func newProxy(t *testing.T, target string) *proxy {
@@ -32,7 +34,7 @@ func newProxy(t *testing.T, target string) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{listener: listener, target: target, open: map[net.Conn]bool{}}
+	p := &proxy{listener: listener, target: target, open: map[net.Conn]bool{}, lost: map[net.Conn]bool{}}
 	p.all.Go(func() {
 		for {
 			conn, err := listener.Accept()
@@ -78,7 +80,7 @@ func (p *proxy) pass(to, from net.Conn) {
 			return
 		}
 		p.mu.Lock()
-		silent := p.silent
+		silent := p.silent || p.lost[from]
 		p.mu.Unlock()
 		if silent {
 			continue
@@ -98,6 +100,39 @@ func (p *proxy) set(cut, silent bool) {
 			conn.Close()
 		}
 		clear(p.open)
+	}
+}
+
+// lose has the connections that are open now be silent for ever. New ones are not.
+func (p *proxy) lose() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	maps.Copy(p.lost, p.open)
+}
+
+// Connections over a network that was cut may stay silent for long after it is back. They are given up, and new ones serve.
+func TestSilentConnectionsAreGivenUp(t *testing.T) {
+	cfg := migrated(t)
+	p := newProxy(t, cfg.Hosts[0])
+	cfg.Hosts, cfg.Timeout = []string{p.listener.Addr().String()}, 2*time.Second
+	s := open(t, cfg)
+	if err := s.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.lose()
+	lost := time.Now()
+	var asking sync.WaitGroup
+	for range 100 { // as a busy process does
+		asking.Go(func() {
+			for s.Ping(t.Context()) != nil && time.Since(lost) < time.Minute {
+			}
+		})
+	}
+	asking.Wait()
+	if took := time.Since(lost); took > 12*time.Second { // by the driver's heartbeats alone it takes 18 s
+		t.Errorf("new connections would serve, and it took %v", took)
+	} else {
+		t.Logf("served again after %v", took)
 	}
 }
 

@@ -81,6 +81,11 @@ func CheckKeyspace(name string) error {
 	return nil
 }
 
+// A connection on which so many requests were not answered in time is given up. After a network was cut for half a minute
+// the old ones are silent for nearly as long again, while a new one works at once; the driver itself would keep them. (It has
+// no setting of a session for it.)
+func init() { gocql.TimeoutLimit = 10 }
+
 // cluster is the driver's configuration, for sessions in a keyspace or, where that is empty, in none.
 func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 	if len(c.Hosts) == 0 {
