@@ -49,13 +49,14 @@ func (r *room) evict(s *session) {
 func (g *Gateway) checkMember(ctx context.Context, r *room, user chat.ID) error {
 	r.mu.Lock()
 	young := time.Since(r.membersAt) < membersMaxAge && r.fresh == r.stale
-	member := r.members[user]
+	member, told := r.members[user], r.fresh < r.told
 	r.mu.Unlock()
 	if !young {
 		c, err := g.conversation(ctx, r.id)
 		switch {
-		case errors.Is(err, chat.ErrUnavailable):
-			// Sends go on while the store is away. Nobody can be removed meanwhile: that is written there.
+		case errors.Is(err, chat.ErrUnavailable) && !told:
+			// Sends go on while the store is away. Nobody can be removed meanwhile: that is written there. Where it is away
+			// for this gateway alone, the relay brings the word.
 		case err != nil:
 			return err
 		default:

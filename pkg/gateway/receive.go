@@ -19,7 +19,10 @@ func (g *Gateway) Receive(_ context.Context, e relay.Envelope) {
 		g.receiveTyping(e.Typing)
 	case e.Members != nil:
 		if r := g.rooms.get(e.Members.ConversationID); r != nil {
-			g.need(r, 0, true)
+			r.mu.Lock()
+			r.tell()
+			r.mu.Unlock()
+			g.fillIfNeeded(r)
 		}
 	case e.Presence != nil:
 		g.receivePresence(e.Presence)
