@@ -146,6 +146,16 @@ func (d *Device) Send(m Message) {
 	d.poke()
 }
 
+// Once sends a message now if the device is in the conversation, and does not try again.
+func (d *Device) Once(m Message) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r := d.room(m.Conversation); d.up != nil && r.joined {
+		d.try(r, &outgoing{Message: m, body: history.BodyOf(m.Text, m.Attachments)})
+		d.poke()
+	}
+}
+
 // Mark marks a message as read, unless a later one has been.
 func (d *Device) Mark(conversation, message uuid.UUID, seq int64) {
 	d.mu.Lock()

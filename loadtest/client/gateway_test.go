@@ -304,6 +304,11 @@ func TestAnswersThatAreNoEnd(t *testing.T) {
 	s.answer(s.want("send:message"), map[string]any{"ok": false, "code": "not_joined"})
 	s.join(0, 0, 0, true)
 	s.answer(s.want("send:message"), map[string]any{"ok": false, "code": "invalid"})
+	for deadline := time.Now().Add(10 * time.Second); d.Busy() != ""; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal(d.Busy())
+		}
+	}
 	d.Mark(room1, message(1).ID, 1)
 	s.answer(s.want("mark:read"), map[string]any{"ok": false, "code": "unavailable"})
 	s.answer(s.want("mark:read"), map[string]any{"ok": true})

@@ -239,7 +239,13 @@ func (c *Checker) membership(cv *conversation, e *Event) {
 
 // entitled reports what came to somebody who is no member.
 func (c *Checker) entitled(cv *conversation, e *Event) {
-	if m := cv.members[e.User]; m == nil || !m.in && e.At > m.out+c.opts.RemovedWithin {
+	if c.foreign(cv, e) {
 		c.report(Foreign, cv, e, "%s came to a user who is no member", e.Kind)
 	}
+}
+
+// foreign tells whether the event's user is no member, and everybody must know.
+func (c *Checker) foreign(cv *conversation, e *Event) bool {
+	m := cv.members[e.User]
+	return m == nil || !m.in && e.At > m.out+c.opts.RemovedWithin
 }

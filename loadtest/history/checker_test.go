@@ -191,6 +191,8 @@ func TestEachFault(t *testing.T) {
 		{"a stale inbox", []string{"inbox bea outcome=ok last=6 read=6", "inbox bea outcome=ok last=5 read=5"}, faults(WrongUnread)},
 		{"not in the inbox", []string{"inbox sam outcome=ok last=6 read=5", "inbox sam outcome=refused"}, faults(WrongUnread)},
 		{"a member made again, and not in the inbox", []string{"inbox eve outcome=refused", "admitting eve\nadmitted eve outcome=ok\ninbox eve outcome=refused"}, faults(WrongUnread)},
+		{"a message of a removed member, accepted", []string{"left   eve1", "send eve1 m8 wait=7s\nanswer eve1 m8 outcome=ok\nleft eve1"}, map[Fault]int{Foreign: 1, Lost: 1}},
+		{"a message of somebody just removed, accepted", []string{"left   eve1", "send eve1 m8\nanswer eve1 m8 outcome=ok wait=7s\nleft eve1"}, faults(Lost)},
 		{"a mark that went back", []string{"inbox sam outcome=ok last=6 read=5", "inbox sam outcome=ok last=6 read=4"}, faults(WrongMark)},
 		{"a mark that nobody made", []string{"inbox sam outcome=ok last=6 read=5", "inbox sam outcome=ok last=6 read=6"}, faults(WrongMark)},
 		{"a join that tells too high a mark", []string{"joined sam1 after=2 last=3 read=2", "joined sam1 after=2 last=3 read=9"}, faults(WrongMark)},

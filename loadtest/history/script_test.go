@@ -21,7 +21,7 @@ func testID(kind byte, n int) (id uuid.UUID) {
 var testUsers = map[string]uuid.UUID{"bea": testID('u', 1), "sam": testID('u', 2), "eve": testID('u', 3)}
 
 // senders of m1, m2, …
-var senders = []string{"bea", "sam", "bea", "bea", "sam", "bea", "sam"}
+var senders = []string{"bea", "sam", "bea", "bea", "sam", "bea", "sam", "eve"}
 
 func script(t *testing.T, text string) []Event {
 	t.Helper()

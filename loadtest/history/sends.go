@@ -17,6 +17,7 @@ type try struct {
 	ok      bool          // one was accepted
 	unknown bool          // one may have been
 	refused bool
+	foreign bool // its sender was no member when it was first sent
 }
 
 func (m *message) try(body Body) *try {
@@ -41,7 +42,7 @@ func (c *Checker) send(cv *conversation, d *device, e *Event) {
 	}
 	t := m.try(e.Body)
 	if t == nil {
-		m.tries = append(m.tries, try{body: e.Body, began: e.At})
+		m.tries = append(m.tries, try{body: e.Body, began: e.At, foreign: c.foreign(cv, e)})
 		t = &m.tries[len(m.tries)-1]
 	}
 	t.device = d
@@ -59,6 +60,9 @@ func (c *Checker) answer(cv *conversation, e *Event) {
 	case OK:
 		if !t.ok {
 			t.ok, t.acked = true, e.At
+			if t.foreign && c.foreign(cv, e) {
+				c.report(Foreign, cv, e, "a message was accepted of a user who is no member")
+			}
 		}
 		c.named(cv, m, e)
 	case Unknown:

@@ -2,11 +2,14 @@ package load
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/dozaar/dozaar/loadtest/client"
 	"github.com/dozaar/dozaar/loadtest/history"
 )
 
@@ -35,7 +38,7 @@ func (r *run) host(ctx context.Context, random *rand.Rand, group *errgroup.Group
 		r.change(changing, g)
 		cancel()
 		if !g.in {
-			g.knock(ctx)
+			r.knock(ctx, g)
 		}
 		return nil
 	})
@@ -61,14 +64,16 @@ func (r *run) latecomers(ctx context.Context) {
 	}
 }
 
-// knock lets a guest who is none any more wait until that must be known everywhere, try to come back in, and go on trying for a while.
-func (g *guest) knock(ctx context.Context) {
+// knock lets a guest who is none any more wait until that must be known everywhere, send something if nobody has put it out, try to
+// come back in, and go on trying for a while.
+func (r *run) knock(ctx context.Context, g *guest) {
 	for _, d := range g.devices {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(outFor):
 		}
+		d.Once(client.Message{Conversation: g.conversation.id, Client: uuid.New(), Text: fmt.Sprintf("%d from outside", r.texts.Add(1))})
 		d.Join(g.conversation.id)
 	}
 	select {
