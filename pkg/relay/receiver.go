@@ -124,7 +124,7 @@ func (r *Receiver) read(ctx context.Context) error {
 	broken := false
 	r.at = time.Now()
 	for ctx.Err() == nil {
-		behind := r.old
+		began := time.Now()
 		entries, err := r.next(ctx)
 		if ctx.Err() != nil {
 			return nil
@@ -137,13 +137,16 @@ func (r *Receiver) read(ctx context.Context) error {
 			sleep(ctx, wait.NextBackOff())
 			continue
 		}
-		paused := r.moved(ctx)
+		atOnce := time.Since(began) <= r.cfg.Silence
+		r.moved(ctx)
 		for _, entry := range entries {
 			r.take(ctx, entry)
-			paused = r.moved(ctx) || paused
+			if r.moved(ctx) {
+				atOnce = false
+			}
 		}
-		if behind && !paused && len(entries) < readCount {
-			r.old = false // this read began after the pause, and found the end
+		if atOnce && len(entries) < readCount {
+			r.old = false // nothing waits any more
 		}
 		if broken {
 			broken = false
