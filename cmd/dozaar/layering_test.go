@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"loadtest/load"},
 	// loadtest/sockets measures pkg/socketio; the rest of loadtest knows the product as a client, from outside.
 	// loadtest/pipeline imports nothing of it, but the engines' client libraries, whose cost is its floor.
-	{"cmd/", "loadtest", "loadtest/sockets", "loadtest/pipeline"},
+	{"cmd/", "loadtest", "loadtest/faults", "loadtest/sockets", "loadtest/pipeline"},
 }
 
 func layerOf(pkg string) int {
