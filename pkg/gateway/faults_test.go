@@ -249,6 +249,8 @@ func TestARemovedMemberCannotSendWhileTheStoreIsAway(t *testing.T) {
 		store.away = false
 		w.must(s, "send:message", obj{"conversationId": room, "message": "x"}) // it was somebody else
 		w.disconnected(s)
+		w.endBase()
+		w.stop()
 	})
 }
 
