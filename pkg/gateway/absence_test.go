@@ -61,9 +61,10 @@ func TestSendsGoOnWhileTheStoreHangs(t *testing.T) {
 			devices = append(devices, s)
 		}
 		late, _ := w.join(sam, other)
+		var ids atomic.Int64 // a UUIDv7 would have the clock outside of this bubble
 		send := func(s *session, to chat.ID) (took time.Duration, ack map[string]any) {
-			start := time.Now()
-			ack = w.do(s, "send:message", obj{"conversationId": to, "message": "x", "clientMessageId": chat.NewID()})
+			start, id := time.Now(), fmt.Sprintf("11111111-1111-4111-8111-%012d", ids.Add(1))
+			ack = w.do(s, "send:message", obj{"conversationId": to, "message": "x", "clientMessageId": id})
 			return time.Since(start), ack
 		}
 		store.hangs.Store(true)
