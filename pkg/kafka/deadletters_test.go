@@ -61,7 +61,7 @@ func TestDeadLettersAreReadAsTheyWereWritten(t *testing.T) {
 		}
 	}
 	stop := errors.New("stop")
-	if err := kafka.ReadDeadLetters(t.Context(), l.config, func(kafka.DeadLetter) error { return stop }); err != stop {
+	if err := kafka.ReadDeadLetters(t.Context(), l.config, func(kafka.DeadLetter) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("%v; want the error that ended it", err)
 	}
 }
