@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/relay"
@@ -11,7 +12,11 @@ import (
 
 // rebroadcast tells stored messages to the gateways that own their rooms or their members' leases, and
 // conflicts to their senders' gateways. It fails only when ctx has ended.
-func (w *messageWorker) rebroadcast(ctx context.Context, stored, conflicts []entry) error {
+//
+// Who was told of a message and then asks for the unread counts is to find it counted, so the word waits for the inboxes,
+// which take about as long as to look the owners up. But it does not wait long: one inbox whose replicas are away keeps
+// nobody from seeing the message.
+func (w *messageWorker) rebroadcast(ctx context.Context, stored, conflicts []entry, inboxes <-chan struct{}) error {
 	var rooms audience
 	for _, e := range stored {
 		rooms.add(e.ConversationID)
@@ -38,8 +43,25 @@ func (w *messageWorker) rebroadcast(ctx context.Context, stored, conflicts []ent
 			}}
 			out = append(out, address(envelope, o.of(nil, c.Sender.ID))...)
 		}
+		waitFor(ctx, inboxes)
 		return out
 	})
+}
+
+// inboxPatience is how long a message's word waits for the inboxes.
+const inboxPatience = 100 * time.Millisecond
+
+func waitFor(ctx context.Context, inboxes <-chan struct{}) {
+	if inboxes == nil {
+		return
+	}
+	patience := time.NewTimer(inboxPatience)
+	defer patience.Stop()
+	select {
+	case <-inboxes:
+	case <-patience.C:
+	case <-ctx.Done():
+	}
 }
 
 // messageEnvelopes is one envelope for each gateway that has the room or a member: the room's sockets get

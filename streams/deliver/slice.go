@@ -24,14 +24,17 @@ func (w *messageWorker) deliver(ctx context.Context, slice []entry) error {
 		return err
 	}
 	if len(fresh) == 0 {
-		return w.rebroadcast(ctx, nil, conflicts)
+		return w.rebroadcast(ctx, nil, conflicts, nil)
 	}
-	// Told it may be now, and in the inboxes it has to be before the slice is done; neither waits for the other.
+	// Told it may be now, and in the inboxes it has to be before the slice is done. Beside each other, but that the word
+	// waits a moment for the inboxes.
+	inboxes := make(chan struct{})
 	return beside(ctx, func(ctx context.Context) error {
+		defer close(inboxes)
 		return w.insist(ctx, "put_inboxes", func(ctx context.Context) error {
 			return w.Store.PutInboxes(ctx, []chat.Head{headOf(fresh)})
 		})
-	}, func(ctx context.Context) error { return w.rebroadcast(ctx, fresh, conflicts) })
+	}, func(ctx context.Context) error { return w.rebroadcast(ctx, fresh, conflicts, inboxes) })
 }
 
 // beside does some things beside each other, the last of them in the caller's goroutine. The first failure ends the
