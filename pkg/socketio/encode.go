@@ -69,7 +69,8 @@ func encodePacket(scratch []byte, kind byte, namespace string, id int64, args []
 	if cap(scratch) < frameRoom {
 		scratch = make([]byte, 0, frameRoom+sizeHint(namespace, args))
 	}
-	buf := append(scratch[:frameRoom], engineMessage)
+	buf := scratch[:frameRoom]
+	buf = append(buf, engineMessage)
 	if len(more) > 0 {
 		buf = append(buf, kind+(typeBinaryEvent-typeEvent))
 		buf = strconv.AppendInt(buf, int64(len(more)), 10)

@@ -10,10 +10,10 @@ const canReadRaw = true
 func readRaw(fd uintptr, buf []byte) (n int, again bool, err error) {
 	for {
 		n, err = sysRead(fd, buf)
-		switch err { //nolint:errorlint // a bare Errno, looked at for every message
+		switch err {
 		case nil:
 			return n, false, nil
-		case syscall.EINTR:
+		case syscall.EINTR: //nolint:errorlint // a bare Errno, looked at for every message
 			continue
 		case syscall.EAGAIN:
 			return 0, true, nil
