@@ -254,6 +254,26 @@ func TestARemovedMemberCannotSendWhileTheStoreIsAway(t *testing.T) {
 	})
 }
 
+// The store is away for this gateway alone: somebody was removed through another one. The word of it is enough.
+func TestARemovedMemberCannotSendWhileTheStoreIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		store := &awayStore{Store: w.store}
+		w.Gateway.Store = store
+		bea := newUser("Bea")
+		room := w.conversation(bea)
+		s, _ := w.join(bea, room)
+		store.away = true
+		w.Receive(t.Context(), relay.Envelope{Members: &relay.Members{ConversationID: room}})
+		if ack := w.do(s, "send:message", obj{"conversationId": room, "message": "x"}); ack["code"] != "unavailable" {
+			t.Errorf("a send: %v", ack)
+		}
+		store.away = false
+		w.must(s, "send:message", obj{"conversationId": room, "message": "x"}) // it was somebody else
+		w.disconnected(s)
+	})
+}
+
 func TestWhoWasRemovedWhileJoiningStaysOut(t *testing.T) {
 	w := newWorld(t).start()
 	bea, sam := newUser("Bea"), newUser("Sam")
