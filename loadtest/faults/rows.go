@@ -188,7 +188,11 @@ func line(k kind, rows []row) string {
 	for _, c := range columns {
 		fmt.Fprintf(&b, " %d |", found[c])
 	}
-	fmt.Fprintf(&b, " %d | %d | %.0f to %.0f | %s | %.1f s |\n", others, incomplete, slices.Min(reached), slices.Max(reached), times(k, recoveries, unrecovered, unmeasured), outage.Seconds())
+	longest := ""
+	if unmeasured < len(rows) {
+		longest = fmt.Sprintf("%.1f s", outage.Seconds())
+	}
+	fmt.Fprintf(&b, " %d | %d | %.0f to %.0f | %s | %s |\n", others, incomplete, slices.Min(reached), slices.Max(reached), times(k, recoveries, unrecovered, unmeasured), longest)
 	return b.String()
 }
 
