@@ -38,15 +38,16 @@ func (r *run) settle(ctx context.Context) {
 	var before map[uuid.UUID]int64
 	quiet, probed, moved := time.Now(), time.Time{}, time.Now()
 	progress := r.progressed()
+	why := "nothing was looked at"
 	for {
-		if time.Since(probed) > probeEvery {
+		if why != "" && time.Since(probed) > probeEvery { // a probe is no rest: where reading the heads takes long, there would be none
 			probed = time.Now()
 			for _, d := range r.devices {
 				d.Probe()
 			}
 		}
 		var heads map[uuid.UUID]int64
-		why := r.busy()
+		why = r.busy()
 		if why == "" {
 			heads, why = r.level(ctx)
 		}
