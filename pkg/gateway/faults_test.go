@@ -260,17 +260,27 @@ func TestARemovedMemberCannotSendWhileTheStoreIsAway(t *testing.T) {
 		w := newWorld(t)
 		store := &awayStore{Store: w.store}
 		w.Gateway.Store = store
-		bea := newUser("Bea")
-		room := w.conversation(bea)
-		s, _ := w.join(bea, room)
+		bea, sam := newUser("Bea"), newUser("Sam")
+		room := w.conversation(bea, sam)
+		beas, _ := w.join(bea, room)
+		sams, c := w.join(sam, room)
 		store.away = true
-		w.Receive(t.Context(), relay.Envelope{Members: &relay.Members{ConversationID: room}})
-		if ack := w.do(s, "send:message", obj{"conversationId": room, "message": "x"}); ack["code"] != "unavailable" {
-			t.Errorf("a send: %v", ack)
+		word := func(revision int64) {
+			w.Receive(t.Context(), relay.Envelope{Members: &relay.Members{ConversationID: room, Revision: revision, Removed: sam.ID}})
 		}
+		word(1) // of a change that had been read
+		w.must(sams, "send:message", obj{"conversationId": room, "message": "x"})
+		word(2)
+		if ack := w.do(sams, "send:message", obj{"conversationId": room, "message": "x"}); ack["code"] != "not_joined" {
+			t.Errorf("a removed member's send: %v", ack)
+		}
+		if n := len(c.events("exception")); n == 0 {
+			t.Error("a removed member was not told")
+		}
+		w.must(beas, "send:message", obj{"conversationId": room, "message": "x"})
 		store.away = false
-		w.must(s, "send:message", obj{"conversationId": room, "message": "x"}) // it was somebody else
-		w.disconnected(s)
+		w.disconnected(beas)
+		w.disconnected(sams)
 	})
 }
 

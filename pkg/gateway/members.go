@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/relay"
 )
 
 // membersMaxAge is how old the members may be on which a send is allowed: a removal takes effect
@@ -30,6 +31,21 @@ func (r *room) setMembers(c chat.Conversation) {
 	}
 }
 
+// told takes out who was removed by a change that the room has not read yet, and perhaps cannot read.
+func (r *room) told(m *relay.Members) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m.Revision <= r.revision || m.Removed == (chat.ID{}) {
+		return
+	}
+	delete(r.members, m.Removed)
+	for s := range r.sockets {
+		if s.user.ID == m.Removed {
+			r.evict(s)
+		}
+	}
+}
+
 // evict puts a removed member's socket out of the room and says so. r.mu is held.
 func (r *room) evict(s *session) {
 	delete(r.sockets, s)
@@ -49,14 +65,14 @@ func (r *room) evict(s *session) {
 func (g *Gateway) checkMember(ctx context.Context, r *room, user chat.ID) error {
 	r.mu.Lock()
 	young := time.Since(r.membersAt) < membersMaxAge && r.fresh == r.stale
-	member, told := r.members[user], r.fresh < r.told
+	member := r.members[user]
 	r.mu.Unlock()
 	if !young {
 		c, err := g.conversation(ctx, r.id)
 		switch {
-		case errors.Is(err, chat.ErrUnavailable) && !told:
+		case errors.Is(err, chat.ErrUnavailable):
 			// Sends go on while the store is away. Nobody can be removed meanwhile: that is written there. Where it is away
-			// for this gateway alone, the relay brings the word.
+			// for this gateway alone, the relay brings the word (told).
 		case err != nil:
 			return err
 		default:

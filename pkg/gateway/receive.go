@@ -19,10 +19,8 @@ func (g *Gateway) Receive(_ context.Context, e relay.Envelope) {
 		g.receiveTyping(e.Typing)
 	case e.Members != nil:
 		if r := g.rooms.get(e.Members.ConversationID); r != nil {
-			r.mu.Lock()
-			r.tell()
-			r.mu.Unlock()
-			g.fillIfNeeded(r)
+			r.told(e.Members)
+			g.need(r, 0, true)
 		}
 	case e.Presence != nil:
 		g.receivePresence(e.Presence)

@@ -32,7 +32,6 @@ type room struct {
 	membersAt time.Time
 	// The members are stale while fresh < stale: no delivery until they have been read again.
 	stale, fresh int
-	told         int // stale at the last word that they have changed; otherwise they only may have
 }
 
 // place is a socket's place in the room's messages.
@@ -143,12 +142,6 @@ func (r *room) closeIfIdle(linger time.Duration) bool {
 	return true
 }
 
-// tell takes the word that the members have changed. r.mu is held.
-func (r *room) tell() {
-	r.stale++
-	r.told = r.stale
-}
-
 // offer takes a stored message from the relay: the next one is delivered, an older one was a
 // duplicate, anything else is a gap to be read from the store.
 func (r *room) offer(m chat.Message, revision int64) (delivered int, duplicate bool) {
@@ -157,8 +150,8 @@ func (r *room) offer(m chat.Message, revision int64) (delivered int, duplicate b
 	if m.Seq <= r.last && r.open {
 		return 0, true
 	}
-	if revision > r.revision && r.fresh >= r.told {
-		r.tell()
+	if revision > r.revision && r.fresh == r.stale {
+		r.stale++
 	}
 	r.want = max(r.want, m.Seq)
 	if !r.open || r.fresh < r.stale || m.Seq != r.last+1 {
