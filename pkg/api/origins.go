@@ -68,14 +68,21 @@ func (o *Origins) AllowOrigin(r *http.Request) bool {
 
 // Handler refuses foreign origins, answers preflights and lets the allowed pages read next's answers.
 func (o *Origins) Handler(next http.Handler) http.Handler {
+	return o.Split(next, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, http.StatusForbidden, &chat.Error{
+			Code:    chat.CodeForbidden,
+			Message: "pages of this origin may not talk to this server; DOZAAR_ALLOWED_ORIGINS says which may",
+		})
+	}))
+}
+
+// Split is Handler where foreign refuses foreign origins.
+func (o *Origins) Split(next, foreign http.Handler) http.Handler {
 	allowed := o.cors.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !o.AllowOrigin(r) {
 			w.Header().Add("Vary", "Origin")
-			writeProblem(w, http.StatusForbidden, &chat.Error{
-				Code:    chat.CodeForbidden,
-				Message: "pages of this origin may not talk to this server; DOZAAR_ALLOWED_ORIGINS says which may",
-			})
+			foreign.ServeHTTP(w, r)
 			return
 		}
 		allowed.ServeHTTP(w, r)

@@ -130,6 +130,17 @@ func TestCORS(t *testing.T) {
 			}
 		}
 	}
+	teapot := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	for origin, want := range map[string]int{"https://evil.example": http.StatusTeapot, "https://shop.example": http.StatusOK} {
+		r := httptest.NewRequest(http.MethodGet, "/socket.io/", nil)
+		r.Header.Set("Origin", origin)
+		w := httptest.NewRecorder()
+		fine := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+		origins(t, "https://shop.example").Split(fine, teapot).ServeHTTP(w, r)
+		if w.Code != want || w.Header().Get("Vary") != "Origin" {
+			t.Errorf("of two handlers, %s gets %d %v", origin, w.Code, w.Header())
+		}
+	}
 	if w := ask(origins(t, "https://shop.example"), http.MethodOptions, "https://shop.example", "Access-Control-Request-Method", "PATCH"); w.Header().Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("a method that there is not is allowed: %v", w.Header())
 	}
