@@ -90,7 +90,7 @@ func (p *process) serve(ctx context.Context, c clients, verifier *auth.Verifier,
 	})
 	sockets.Namespace(gateway.Namespace, g)
 	mux := http.NewServeMux()
-	mux.Handle("/socket.io/", origins.Handler(sockets))
+	mux.Handle("/socket.io/", origins.Split(sockets, sockets)) // they refuse foreign origins themselves, and count them
 	v1 := origins.Handler(api.New(api.Config{
 		Verifier: verifier, Conversations: c.store, History: c.store, Inbox: c.store, Publisher: c.producer,
 		Presence: p.directory(c), UserRate: api.Rate(limits.RateRequests), Logger: p.log, Registerer: p.metrics,
@@ -107,11 +107,12 @@ func (p *process) serve(ctx context.Context, c clients, verifier *auth.Verifier,
 	server := &http.Server{
 		Handler:           bodyDeadline(min(30*time.Second, limits.ConnectTimeout), uncleaned("/v1/", v1, mux)),
 		ReadHeaderTimeout: min(10*time.Second, limits.ConnectTimeout),
+		WriteTimeout:      time.Minute, // sockets have deadlines of their own
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug), // what strangers do to a TCP port
 	}
-	p.life.OnStop("HTTP server", server.Shutdown)
+	p.life.OnStop("HTTP server", stopHTTP(server))
 	p.life.OnStop("sockets", sockets.Shutdown)
 	p.life.Go("listener", func(ctx context.Context) error {
 		served := make(chan error, 1)
