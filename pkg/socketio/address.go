@@ -1,10 +1,12 @@
 package socketio
 
 import (
+	"container/list"
 	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
+	"time"
 )
 
 // maxHops bounds how much of X-Forwarded-For is read: nobody has so many proxies of their own.
@@ -59,18 +61,27 @@ func within(addr netip.Addr, prefixes []netip.Prefix) bool {
 	return false
 }
 
-// places counts connections by client address. Its methods do nothing on nil, which is no limit.
+// places counts connections by client address, and how fast they are opened. Its methods do nothing on nil, which is
+// no limit.
 type places struct {
-	most int
+	most   int
+	opened Rate
 
-	mu        sync.Mutex // guards byAddress and what it holds
+	mu        sync.Mutex // guards what follows, and the places
 	byAddress map[netip.Prefix]*place
+	left      list.List // of *place: those that nobody has, the one left first in front
 }
+
+// maxLeft bounds the addresses that are remembered though they have no connection. Who has more than that gains nothing
+// by one that is forgotten.
+const maxLeft = 10_000
 
 // place is one address's share.
 type place struct {
 	address netip.Prefix
 	taken   int
+	opened  meter
+	left    *list.Element // nil while taken
 }
 
 // newPlaces allows so many connections per address; nil where that is 0.
@@ -78,7 +89,9 @@ func newPlaces(most int) *places {
 	if most <= 0 {
 		return nil
 	}
-	return &places{most: most, byAddress: make(map[netip.Prefix]*place)}
+	return &places{
+		most: most, opened: Rate{PerSecond: max(float64(most)/10, 1), Burst: most}, byAddress: make(map[netip.Prefix]*place),
+	}
 }
 
 // subscriber is what one customer of a network has, in bits: a whole /64 of IPv6, one address of IPv4.
@@ -91,25 +104,38 @@ func subscriber(addr netip.Addr) netip.Prefix {
 	return p
 }
 
-// take gives one connection its place, which is to be left again; false where there is none. Clients
-// without an address are not counted.
-func (p *places) take(addr netip.Addr) (*place, bool) {
+// Why take has no place for a connection.
+const (
+	refusedCrowded = "address"
+	refusedHasty   = "address rate"
+)
+
+// take gives one connection its place, which is to be left again, or says why there is none. Clients without an
+// address are not counted.
+func (p *places) take(addr netip.Addr, now time.Time) (at *place, refused string) {
 	if p == nil || !addr.IsValid() {
-		return nil, true
+		return nil, ""
 	}
 	key := subscriber(addr)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at := p.byAddress[key]
+	at = p.byAddress[key]
 	if at == nil {
 		at = &place{address: key}
 		p.byAddress[key] = at
 	}
 	if at.taken >= p.most {
-		return nil, false
+		return nil, refusedCrowded
+	}
+	if !at.opened.spend(now, p.opened) {
+		return nil, refusedHasty
+	}
+	if at.left != nil {
+		p.left.Remove(at.left)
+		at.left = nil
 	}
 	at.taken++
-	return at, true
+	return at, ""
 }
 
 func (p *places) leave(at *place) {
@@ -118,7 +144,26 @@ func (p *places) leave(at *place) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if at.taken--; at.taken == 0 {
-		delete(p.byAddress, at.address)
+	p.leaveLocked(at)
+}
+
+func (p *places) leaveLocked(at *place) {
+	if at.taken--; at.taken > 0 {
+		return
 	}
+	at.left = p.left.PushBack(at)
+	if p.left.Len() > maxLeft {
+		delete(p.byAddress, p.left.Remove(p.left.Front()).(*place).address)
+	}
+}
+
+// giveBack is leave for a connection that was not opened.
+func (p *places) giveBack(at *place) {
+	if p == nil || at == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at.opened.spent--
+	p.leaveLocked(at)
 }

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -29,20 +30,20 @@ const comeBack = 5
 func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, wantsWebSocket bool) {
 	var at *place
 	if s.places != nil {
-		var ok bool
-		if at, ok = s.places.take(clientAddress(r.RemoteAddr, r.Header, s.cfg.TrustedProxies)); !ok {
-			s.turnAway(w, http.StatusTooManyRequests, codeCrowded, "address")
+		var refused string
+		at, refused = s.places.take(clientAddress(r.RemoteAddr, r.Header, s.cfg.TrustedProxies), time.Now())
+		switch refused {
+		case refusedCrowded:
+			s.turnAway(w, http.StatusTooManyRequests, codeCrowded, refused)
+			return
+		case refusedHasty:
+			s.turnAway(w, http.StatusTooManyRequests, codeHasty, refused)
 			return
 		}
 	}
-	if s.unjoined.Load() >= int64(s.cfg.MaxUnjoined) {
-		s.places.leave(at)
-		s.turnAway(w, http.StatusServiceUnavailable, codeBusy, "unjoined")
-		return
-	}
 	// Asked last: those who are refused for their address take nobody else's turn.
 	if !s.handshakes.Allow() {
-		s.places.leave(at)
+		s.places.giveBack(at)
 		s.turnAway(w, http.StatusServiceUnavailable, codeBusy, "handshake rate")
 		return
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
-	"time"
 )
 
 // maxRefused is how many refused CONNECTs a connection survives, and maxTries how many at all: each costs
@@ -29,39 +28,38 @@ type client struct {
 	tries   int // CONNECTs so far
 	joining *joining
 
-	mu       sync.Mutex  // guards what follows
-	sockets  []*Socket   // left ones stay until their namespace is joined again; changed with inbound held as well
-	deadline *time.Timer // of joining a namespace; nil while there is one
-	gone     bool        // the session is over
+	mu       sync.Mutex // guards what follows
+	sockets  []*Socket  // left ones stay until their namespace is joined again; changed with inbound held as well
+	newcomer *newcomer  // nil while there is a namespace
+	gone     bool       // the session is over
 }
 
-func newClient(srv *Server, sess *session) *client {
-	c := &client{srv: srv, sess: sess}
+// begin implements layer.
+func (c *client) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.arm()
-	return c
 }
 
-// arm starts the time within which a namespace must be joined. mu is held, or c not shared yet.
+// arm starts the time within which a namespace must be joined. mu is held.
 func (c *client) arm() {
-	if c.deadline == nil && !c.gone {
-		c.srv.unjoined.Add(1)
-		c.deadline = time.AfterFunc(c.srv.cfg.ConnectTimeout, c.overdue)
+	if c.newcomer == nil && !c.gone {
+		c.newcomer = c.srv.newcomers.add(c)
 	}
 }
 
-// disarm also lets go of the timer. mu is held.
+// disarm is its end. mu is held.
 func (c *client) disarm() {
-	if c.deadline != nil {
-		c.deadline.Stop()
-		c.deadline = nil
-		c.srv.unjoined.Add(-1)
+	if c.newcomer != nil {
+		c.srv.newcomers.remove(c.newcomer)
+		c.newcomer = nil
 	}
 }
 
 // overdue ends a connection that belongs to no namespace.
-func (c *client) overdue() {
+func (c *client) overdue(reason string) {
 	if c.idle() {
-		c.sess.abort(ReasonConnectTimeout)
+		c.sess.abort(reason)
 	}
 }
 
@@ -117,8 +115,7 @@ func (c *client) message(data []byte, binary bool) (reason string) {
 		c.partial, c.size = &waiting, len(data)
 		return ""
 	}
-	c.dispatch(s, p, nil)
-	return ""
+	return c.dispatch(s, p, nil)
 }
 
 func (c *client) attachment(data []byte) (reason string) {
@@ -137,15 +134,14 @@ func (c *client) attachment(data []byte) (reason string) {
 	if s == nil {
 		return ReasonParseError
 	}
-	c.dispatch(s, p, parts)
-	return ""
+	return c.dispatch(s, p, parts)
 }
 
 // dispatch hands an event to the handler, on this goroutine. Events for a socket that was closed a
 // moment ago are no error: the client cannot know yet.
-func (c *client) dispatch(s *Socket, p packet, parts [][]byte) {
+func (c *client) dispatch(s *Socket, p packet, parts [][]byte) (reason string) {
 	if s.gone.Load() {
-		return
+		return c.sess.charge()
 	}
 	c.srv.metrics.events.Inc()
 	e := Event{Name: p.name, Args: p.args, Attachments: parts}
@@ -157,12 +153,13 @@ func (c *client) dispatch(s *Socket, p packet, parts [][]byte) {
 	defer s.caught("Event", &returned)
 	s.ns.handler.Event(s.ctx, s, e)
 	returned = true
+	return ""
 }
 
 // leave is the client's own wish.
 func (c *client) leave(s *Socket) (reason string) {
 	if !c.part(s, ReasonClientDisconnect) {
-		return ""
+		return c.sess.charge()
 	}
 	s.finish()
 	c.srv.metrics.closes.add(ReasonClientDisconnect)

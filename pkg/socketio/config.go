@@ -26,6 +26,9 @@ type Config struct {
 
 	// MaxPayload bounds a websocket message and a polling request, in bytes. 256 KiB.
 	MaxPayload int
+	// MaxUnjoinedPayload bounds the same before a first namespace is joined, as long as who sends it is a stranger: it
+	// has room for a CONNECT with a token, or a POST of several. 16 KiB, and never more than MaxPayload.
+	MaxUnjoinedPayload int
 	// MaxAttachments bounds the binary parts of one event; all of them together are bounded by
 	// MaxPayload.
 	//
@@ -43,15 +46,26 @@ type Config struct {
 	// Handshakes bounds how fast connections may be opened, by everybody together; past it they are
 	// answered 503 with Retry-After. An upgrade opens none. Zero is no limit.
 	Handshakes Rate
-	// MaxUnjoined bounds the connections that have not joined a namespace yet, and so have not said who
-	// they are; past it new ones are answered 503 with Retry-After. 10,000.
+	// MaxUnjoined bounds the connections that belong to no namespace, and so have not said who they are. Past it
+	// the one that has been so for longest makes room for a new one: its connection ends with ReasonCrowdedOut (1013).
+	// Whoever joins sooner than Handshakes lets as many others open connections is served. 10,000, of which each may
+	// hold a header of 32 KiB and a part of a message of MaxUnjoinedPayload.
 	MaxUnjoined int
-	// ConnectionsPerAddress bounds the connections of one client address, a /64 of IPv6 being one; past
-	// it they are answered 429 with Retry-After. Zero is no limit. Behind a proxy everybody has the
-	// proxy's address, unless TrustedProxies has it.
+	// ConnectionsPerAddress bounds the connections of one client address, a /64 of IPv6 being one, and how fast it
+	// opens them: as many at once, and as many again within ten seconds (but one a second at least). Past either they
+	// are answered 429 with Retry-After. Behind a proxy everybody has the proxy's address, unless TrustedProxies has it.
+	//
+	// Zero is no limit, and then one address alone can use up Handshakes, by which everybody else is answered 503 for as
+	// long as it goes on. Set it wherever strangers connect, to more than the people behind one address need: a company
+	// or a mobile network may be one.
 	ConnectionsPerAddress int
 	// TrustedProxies are the peers whose X-Forwarded-For is believed, here and for Handshake.Address.
 	TrustedProxies []netip.Prefix
+
+	// Chatter bounds what one connection may send that is neither an event nor a CONNECT: pings and pongs, NOOPs,
+	// fragments of messages, DISCONNECTs, and events for a socket that is gone. Past it the connection ends with
+	// ReasonFlood (1008). 5,000 a second, 10,000 at once.
+	Chatter Rate
 
 	// AllowOrigin decides on every request of a handshake, of polling and of an upgrade; false is
 	// answered 403. Nil allows all.
@@ -91,6 +105,13 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxPayload <= 0 {
 		c.MaxPayload = 256 << 10
+	}
+	if c.MaxUnjoinedPayload <= 0 {
+		c.MaxUnjoinedPayload = 16 << 10
+	}
+	c.MaxUnjoinedPayload = min(c.MaxUnjoinedPayload, c.MaxPayload)
+	if c.Chatter.PerSecond <= 0 {
+		c.Chatter = Rate{PerSecond: 5000, Burst: 10_000}
 	}
 	if c.SendBuffer <= 0 {
 		c.SendBuffer = 1 << 20

@@ -49,7 +49,7 @@ func (c *client) connect(p packet) (reason string) {
 	}
 	c.disarm()
 	c.mu.Unlock()
-	c.sess.packHeader()
+	c.sess.known.Store(true)
 	c.srv.metrics.connects.Inc()
 	s.guard("Connected", func() { s.ns.handler.Connected(s.ctx, s) })
 	return ""
@@ -133,7 +133,7 @@ func (c *client) authenticate(ns *namespace) (refusal *Refusal) {
 	if err != nil {
 		query = url.Values{} // what could be read of it was not enough for a session either
 	}
-	header := c.sess.handshakeHeader()
+	header := c.sess.header.unpack()
 	user, err := ns.handler.Authenticate(c.sess.ctx, Handshake{
 		Header: header, Auth: cloneRaw(c.joining.auth), RemoteAddr: c.sess.remote, Query: query,
 		Address: clientAddress(c.sess.remote, header, c.srv.cfg.TrustedProxies),

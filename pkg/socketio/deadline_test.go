@@ -12,8 +12,17 @@ import (
 // TestHalfPost ends a session whose POST never comes to its end; the connection is answered and closed. So
 // is one whose POST is refused before it is read.
 func TestHalfPost(t *testing.T) {
+	for name, cfg := range map[string]Config{
+		"write timeout":   {WriteTimeout: 50 * time.Millisecond},
+		"connect timeout": {ConnectTimeout: 200 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) { testHalfPost(t, cfg) })
+	}
+}
+
+func testHalfPost(t *testing.T, cfg Config) {
 	reasons := make(chan string, 1)
-	r := newRig(t, Config{WriteTimeout: 50 * time.Millisecond}, one(&script{
+	r := newRig(t, cfg, one(&script{
 		disconnected: func(_ *Socket, reason string) { reasons <- reason },
 	}))
 	p := r.polling()

@@ -33,16 +33,18 @@
 // closes_total{reason}:
 //
 //	MaxPayload             closes "payload too large" (1009, or 413)
+//	MaxUnjoinedPayload     the same, until a namespace is joined
+//	Chatter                closes "flood" (1008)
 //	MaxAttachments         closes "parse error" (1002), as all that breaks the protocol; 0, the default, takes no binary
 //	SendBuffer             closes "send buffer overflow", and send_overflows_total
 //	ConnectTimeout         closes "connect timeout" (1008)
 //	PingTimeout            closes "ping timeout"
 //	WriteTimeout           closes "transport error"
 //	Handshakes             refusals "handshake rate" (503 with Retry-After)
-//	MaxUnjoined            refusals "unjoined" (503 with Retry-After)
-//	ConnectionsPerAddress  refusals "address" (429 with Retry-After)
+//	MaxUnjoined            closes "crowded out" (1013): the oldest makes room
+//	ConnectionsPerAddress  refusals "address", "address rate" (429 with Retry-After)
 //	AllowOrigin            refusals "origin" (403)
-//	32 KiB of header       refusals "header" (431); no setting
+//	32 KiB of header       refusals "header" (431), also past 100 fields; no setting
 //	a Handler's Refusal    refusals "connect" (CONNECT_ERROR)
 //	100 CONNECTs, 10 refused   closes "parse error" (1002) at one more; no setting
 //
@@ -67,9 +69,10 @@
 //	room.go       sets of sockets; writers.go   who writes to all of them
 //	library.go    where the library underneath is plugged in, for as long as a CONNECT takes
 //	header.go     what a session keeps of its request
+//	newcomers.go  who belongs to no namespace yet; meter.go   how much somebody did lately
 //
-// Locks: session.inbound before Room.mu before session.mu (heartbeat only tries inbound); client.mu and
-// writer.mu are leaves (session.mu may be held around them), and so is Server.mu. inbound is held
+// Locks: session.inbound before Room.mu before session.mu (heartbeat only tries inbound) before client.mu; writer.mu,
+// Server.mu, newcomers.mu and places.mu are leaves. inbound is held
 // while a Handler runs and guards the order of events; mu guards state and queue and is never held
 // across a call out of the package or a system call.
 package socketio

@@ -24,12 +24,13 @@ func (e echoLayer) message(data []byte, binary bool) string {
 	return ""
 }
 
+func (echoLayer) begin()       {}
 func (echoLayer) cut()         {}
 func (echoLayer) ended(string) {}
 
 func newEngineRig(t *testing.T, cfg Config) *rig {
 	r := newRig(t, cfg, nil)
-	r.server.newLayer = func(s *session) layer { return echoLayer{s} }
+	r.server.newLayer = func(s *session) layer { s.known.Store(true); return echoLayer{s} }
 	return r
 }
 

@@ -33,7 +33,7 @@ func FuzzHandshake(f *testing.F) {
 		f.Add(seed[0], seed[1], seed[2])
 	}
 	s := New(Config{
-		TrustedProxies: prefixes("192.0.2.0/24"), ConnectionsPerAddress: 3, DrainTimeout: 10 * time.Millisecond,
+		TrustedProxies: prefixes("192.0.2.0/24"), ConnectionsPerAddress: 1 << 30, DrainTimeout: 10 * time.Millisecond,
 		AllowOrigin: func(r *http.Request) bool { return r.Header.Get("Origin") != "null" },
 	})
 	s.Namespace("/chat", &script{})
@@ -73,9 +73,7 @@ func FuzzHandshake(f *testing.F) {
 			t.Fatalf("%q is answered with %d %q and %q", text, recorder.Code, body, sent.Bytes())
 		}
 		eventually(t, "the connection is forgotten", func() bool {
-			s.places.mu.Lock()
-			defer s.places.mu.Unlock()
-			return s.Stats().Connections() == 0 && len(s.places.byAddress) == 0
+			return s.Stats().Connections() == 0 && s.places.allLeft()
 		})
 	})
 }

@@ -53,7 +53,7 @@ func FuzzPost(f *testing.F) {
 		default:
 			t.Fatalf("%q is answered with %d", body, answer.Code)
 		}
-		eventually(t, "the session is forgotten", func() bool { return s.Stats().Connections() == 0 && s.unjoined.Load() == 0 })
+		eventually(t, "the session is forgotten", func() bool { return s.Stats().Connections() == 0 && s.newcomers.count() == 0 })
 		if n := (&rig{t: t}).metric(s.metrics.panics); n != 0 {
 			t.Fatalf("%v panics", n)
 		}

@@ -54,8 +54,10 @@ const (
 	ReasonPingTimeout      = "ping timeout"                // a ping was not answered in time
 	ReasonParseError       = "parse error"                 // the client broke the protocol
 	ReasonBadText          = "invalid UTF-8"
-	ReasonTooLarge         = "payload too large"    // a frame or request over MaxPayload
+	ReasonTooLarge         = "payload too large"    // a frame or request over MaxPayload, or MaxUnjoinedPayload
 	ReasonConnectTimeout   = "connect timeout"      // joined no namespace in time
+	ReasonCrowdedOut       = "crowded out"          // joined no namespace, and made room for another, see MaxUnjoined
+	ReasonFlood            = "flood"                // more than Chatter of what is no event
 	ReasonSlowClient       = "send buffer overflow" // more than SendBuffer waited for it
 	ReasonShutdown         = "server shutting down"
 	ReasonPanic            = "internal error" // a Handler panicked, or ended its goroutine

@@ -5,21 +5,26 @@ import (
 	"strings"
 )
 
-// maxHeader bounds the header and query of a request, in bytes.
-const maxHeader = 32 << 10
+const (
+	// maxHeader bounds the header and query of a request, in bytes, each field counting fieldCost more than it has,
+	// and maxFields its fields: of tiny ones a session would keep, and Authenticate be shown, many times their bytes.
+	maxHeader = 32 << 10
+	maxFields = 100
+	fieldCost = 100
+)
 
 func tooLarge(r *http.Request) bool {
-	size := len(r.URL.RawQuery)
+	size, fields := len(r.URL.RawQuery), 0
 	for name, values := range r.Header {
+		fields += len(values)
 		for _, value := range values {
-			size += len(name) + len(value)
+			size += len(name) + len(value) + fieldCost
 		}
 	}
-	return size > maxHeader
+	return size > maxHeader || fields > maxFields
 }
 
-// packedHeader is a header as one piece of text: a third of what the map takes. A connection may need
-// its own again, for the next namespace that it joins, and most never do.
+// packedHeader is a header as one piece of text: a third of what the map takes, and nothing else of the request.
 type packedHeader string
 
 // packHeader packs what net/http has read: names without a colon, values without a line break.
@@ -50,19 +55,4 @@ func (p packedHeader) unpack() http.Header {
 		h[name] = append(h[name], value)
 	}
 	return h
-}
-
-// handshakeHeader is the header of the request that opened the session; inbound is held.
-func (s *session) handshakeHeader() http.Header {
-	if s.header != nil {
-		return s.header
-	}
-	return s.packed.unpack()
-}
-
-// packHeader is called once the header has been of use; inbound is held.
-func (s *session) packHeader() {
-	if s.header != nil {
-		s.header, s.packed = nil, packHeader(s.header)
-	}
 }

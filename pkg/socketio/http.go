@@ -20,33 +20,34 @@ var (
 	codeUnknownSession   = errorCode{1, "Session ID unknown"}
 	codeBadMethod        = errorCode{2, "Bad handshake method"}
 	codeBadRequest       = errorCode{3, "Bad request"}
-	codeForbidden        = errorCode{4, "Forbidden"}
+	codeForbidden        = errorCode{4, "Pages of this origin may not connect"}
 	codeUnsupported      = errorCode{5, "Unsupported protocol version"}
 	codeShutdown         = errorCode{3, "Server is shutting down"}
 	codeBusy             = errorCode{3, "Too many handshakes"}
 	codeCrowded          = errorCode{3, "Too many connections from one address"}
+	codeHasty            = errorCode{3, "Too many handshakes from one address"}
 	codeHeader           = errorCode{3, "Header too large"}
+	codeTooLarge         = errorCode{3, "Payload too large"}
 )
 
-func refuse(w http.ResponseWriter, status int, code errorCode) {
+// reject turns a request away.
+func (s *Server) reject(w http.ResponseWriter, status int, code errorCode) {
 	body, err := json.Marshal(code)
 	if err != nil {
 		panic(err) // a struct of an int and a string
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
+	_ = s.respond(w, status, "application/json", body)
 }
 
 // ServeHTTP takes every request of Engine.IO, whatever its path. It sets no CORS headers and does not
 // answer preflights. The server that calls it needs no timeouts for it but ReadHeaderTimeout; a
-// WriteTimeout must be longer than PingInterval. A request whose header and query take more than 32 KiB, most of which
-// a session would keep, is answered 431.
+// WriteTimeout must be longer than PingInterval. A request whose header and query take more than 32 KiB, each field
+// counting 100 bytes more than it has, or that has more than 100 fields, is answered 431: a session keeps most of it.
+// The body of a POST has to come within WriteTimeout or ConnectTimeout, whichever is less.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Body != nil && r.Body != http.NoBody {
 		// Before a refusal net/http reads what it can of a body that nobody wanted, for as long as it takes.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.cfg.WriteTimeout))
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(min(s.cfg.WriteTimeout, s.cfg.ConnectTimeout)))
 	}
 	if s.cfg.AllowOrigin != nil && !s.cfg.AllowOrigin(r) {
 		s.refuse(w, http.StatusForbidden, codeForbidden, "origin")
@@ -106,10 +107,10 @@ func (s *Server) servePollingHandshake(w http.ResponseWriter, r *http.Request, a
 	}
 }
 
-// refuse turns a request away and counts why.
+// refuse is reject, and counts why.
 func (s *Server) refuse(w http.ResponseWriter, status int, code errorCode, why string) {
 	s.metrics.refusals.WithLabelValues(why).Inc()
-	refuse(w, status, code)
+	s.reject(w, status, code)
 }
 
 // openPacket is the payload of OPEN. A sid needs no escapes.

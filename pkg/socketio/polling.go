@@ -15,6 +15,10 @@ import (
 // UPGRADE which is on its way comes first, short enough that nobody notices.
 const probePoll = 20 * time.Millisecond
 
+// maxPacketsPerPoll is how many packets one poll is answered with: python-socketio takes no more. The rest waits for
+// the next poll.
+const maxPacketsPerPoll = 16
+
 // poll is a GET that waits for something to send. Its fields are guarded by its session's mu.
 type poll struct {
 	woken   chan struct{}
@@ -51,17 +55,17 @@ func (s *session) servePoll(w http.ResponseWriter, r *http.Request) {
 		return
 	case s.state == stateClosed, s.ws != nil:
 		s.mu.Unlock()
-		refuse(w, http.StatusBadRequest, codeBadRequest)
+		s.srv.reject(w, http.StatusBadRequest, codeBadRequest)
 		return
 	case s.overdue():
 		s.mu.Unlock()
 		s.abort(ReasonPingTimeout)
-		refuse(w, http.StatusBadRequest, codeBadRequest)
+		s.srv.reject(w, http.StatusBadRequest, codeBadRequest)
 		return
 	case s.poll != nil:
 		s.mu.Unlock()
 		s.abort(ReasonParseError)
-		refuse(w, http.StatusBadRequest, codeBadRequest)
+		s.srv.reject(w, http.StatusBadRequest, codeBadRequest)
 		return
 	}
 	p := &poll{woken: make(chan struct{}, 1), probing: s.probe != nil && s.probe.probed}
@@ -96,7 +100,7 @@ func (p *poll) wait(r *http.Request) bool {
 	return true
 }
 
-// answerPoll writes all that waits. With nothing to say a NOOP is the answer, or CLOSE where the session is over
+// answerPoll writes what waits. With nothing to say a NOOP is the answer, or CLOSE where the session is over
 // or drains. CLOSE never stands behind what waits: the official client acts on it before it has handed on what came
 // with it, and would take a kick for a cut.
 func (s *session) answerPoll(w http.ResponseWriter, p *poll) {
@@ -113,11 +117,10 @@ func (s *session) answerPoll(w http.ResponseWriter, p *poll) {
 	s.poll = nil
 	if s.ws != nil { // a client that said UPGRADE has no business here
 		s.mu.Unlock()
-		refuse(w, http.StatusBadRequest, codeBadRequest)
+		s.srv.reject(w, http.StatusBadRequest, codeBadRequest)
 		return
 	}
-	batch := s.queue.take(s.spare)
-	s.spare = nil
+	batch := s.queue.takeSome(maxPacketsPerPoll)
 	last := s.state == stateDraining && len(batch) == 0
 	s.mu.Unlock()
 
@@ -138,20 +141,25 @@ func (s *session) answerPoll(w http.ResponseWriter, p *poll) {
 }
 
 func (s *session) respond(w http.ResponseWriter, body []byte) error {
-	err := s.srv.respond(w, "text/plain; charset=UTF-8", body)
+	err := s.srv.respond(w, http.StatusOK, "text/plain; charset=UTF-8", body)
 	s.srv.metrics.sent.Add(float64(len(body)))
 	return err
 }
 
-// respond writes a whole answer within WriteTimeout.
-func (s *Server) respond(w http.ResponseWriter, contentType string, body []byte) error {
+// respond writes a whole answer within WriteTimeout: a client that reads none of its answers is cut off. Before a
+// refusal net/http may read what is left of the request's body, for as long again.
+func (s *Server) respond(w http.ResponseWriter, status int, contentType string, body []byte) error {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
 	ctl := http.NewResponseController(w)
-	_ = ctl.SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout))
-	w.WriteHeader(http.StatusOK)
+	within := s.cfg.WriteTimeout
+	if status != http.StatusOK {
+		within *= 2
+	}
+	_ = ctl.SetWriteDeadline(time.Now().Add(within))
+	w.WriteHeader(status)
 	_, err := w.Write(body)
 	if flushed := ctl.Flush(); err == nil && !errors.Is(flushed, http.ErrNotSupported) {
 		err = flushed
@@ -166,15 +174,15 @@ func (s *session) servePost(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case s.state != stateOpen, s.ws != nil:
 		s.mu.Unlock()
-		refuse(w, http.StatusBadRequest, codeBadRequest)
+		s.srv.reject(w, http.StatusBadRequest, codeBadRequest)
 		return
 	case s.posting: // two at a time have no order
 		s.mu.Unlock()
 		s.abort(ReasonParseError)
-		refuse(w, http.StatusBadRequest, codeBadRequest)
+		s.srv.reject(w, http.StatusBadRequest, codeBadRequest)
 		return
 	}
-	s.posting = true
+	s.posting, s.body = true, http.NewResponseController(w)
 	s.mu.Unlock()
 
 	payload, reason := s.readPost(w, r)
@@ -186,18 +194,23 @@ func (s *session) servePost(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	switch reason {
 	case "":
-		_ = s.srv.respond(w, "text/html", []byte("ok"))
+		_ = s.srv.respond(w, http.StatusOK, "text/html", []byte("ok"))
 	case ReasonTooLarge:
 		s.abort(reason)
-		refuse(w, http.StatusRequestEntityTooLarge, codeBadRequest)
+		s.srv.reject(w, http.StatusRequestEntityTooLarge, codeTooLarge)
 	default:
 		s.abort(reason)
-		refuse(w, http.StatusBadRequest, codeBadRequest)
+		s.srv.reject(w, http.StatusBadRequest, codeBadRequest)
 	}
 }
 
 func (s *session) readPost(w http.ResponseWriter, r *http.Request) (payload []byte, reason string) {
-	limit := int64(s.srv.cfg.MaxPayload)
+	defer func() {
+		s.mu.Lock()
+		s.body = nil
+		s.mu.Unlock()
+	}()
+	limit := int64(s.payloadLimit())
 	if r.ContentLength > limit {
 		return nil, ReasonTooLarge
 	}

@@ -62,6 +62,14 @@ func (q *sendQueue) take(spare []frame) []frame {
 	return batch
 }
 
+// takeSome hands over the first of what waits, up to most frames.
+func (q *sendQueue) takeSome(most int) []frame {
+	n := min(most, len(q.frames))
+	batch := q.frames[:n:n]
+	q.frames = q.frames[n:]
+	return batch
+}
+
 func (q *sendQueue) release(bytes int) {
 	q.bytes -= bytes
 	if len(q.waiters) == 0 {

@@ -27,7 +27,7 @@ type Server struct {
 	newLayer func(*session) layer
 
 	opening    atomic.Uint64
-	unjoined   atomic.Int64 // connections that belong to no namespace
+	newcomers  newcomers
 	handshakes *rate.Limiter
 	places     *places // nil: no limit per address
 
@@ -55,7 +55,6 @@ func New(cfg Config) *Server {
 	s := &Server{
 		cfg:        cfg,
 		metrics:    newMetrics(cfg.Registerer),
-		upgrader:   newUpgrader(),
 		ping:       textFrame(enginePing, nil),
 		buffers:    sync.Pool{New: func() any { b := make([]byte, readBuffer); return &b }},
 		chunks:     sync.Pool{New: func() any { b := make([]byte, 0, writeChunk); return &b }},
@@ -67,9 +66,10 @@ func New(cfg Config) *Server {
 	for range runtime.GOMAXPROCS(0) {
 		s.writers = append(s.writers, &writer{tasks: &s.tasks})
 	}
+	s.upgrader = newUpgrader(s)
 	s.handshakes, s.places = cfg.Handshakes.limiter(), newPlaces(cfg.ConnectionsPerAddress)
 	s.library = newLibrary(s)
-	s.newLayer = func(sess *session) layer { return newClient(s, sess) }
+	s.newLayer = func(sess *session) layer { return &client{srv: s, sess: sess} }
 	return s
 }
 
@@ -130,6 +130,7 @@ func (s *Server) open(sess *session) bool {
 		sess.abort(ReasonShutdown)
 		return false
 	}
+	sess.overlay.begin()
 	return true
 }
 

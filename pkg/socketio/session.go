@@ -17,6 +17,8 @@ type layer interface {
 	// cut is called once, as soon as the end is decided, though a message may still be handled then. The
 	// session's mu is held.
 	cut()
+	// begin is called once, when the session is open; ended may have been called before.
+	begin()
 	// ended is called once, with inbound held, after the last message.
 	ended(reason string)
 }
@@ -38,9 +40,8 @@ type session struct {
 	writer  *writer
 	id      string
 	remote  string
-	header  http.Header  // until it is packed; guarded by inbound
-	packed  packedHeader // guarded by inbound
-	query   string       // raw, never logged
+	header  packedHeader
+	query   string // raw, never logged
 	ctx     context.Context
 	cancel  context.CancelFunc
 	overlay layer
@@ -48,16 +49,19 @@ type session struct {
 
 	inbound sync.Mutex // held while a packet is handled; taken before mu
 
+	known    atomic.Bool // has joined a namespace, if only once
 	over     atomic.Bool // no packet is handled any more
 	replying atomic.Bool // what is sent next is likely to be the answer, and all of it, to what was read last
 
 	mu       sync.Mutex // guards what follows
 	state    sessionState
-	reason   string  // why it is over; the layer has been told, or is about to be
-	ws       *wsConn // nil while polling
-	probe    *wsConn // a websocket that wants to take over
-	poll     *poll   // the GET that waits
-	posting  bool    // a POST is being handled
+	reason   string                   // why it is over; the layer has been told, or is about to be
+	ws       *wsConn                  // nil while polling
+	probe    *wsConn                  // a websocket that wants to take over
+	poll     *poll                    // the GET that waits
+	posting  bool                     // a POST is being handled
+	body     *http.ResponseController // of the POST that is being read
+	chatter  meter
 	queue    sendQueue
 	took     bool      // something was sent since busy last asked
 	spare    []frame   // the last batch's array, for reuse
@@ -71,7 +75,8 @@ type session struct {
 
 func newSession(srv *Server, r *http.Request) *session {
 	s := &session{
-		srv: srv, writer: srv.nextWriter(), id: rand.Text(), remote: r.RemoteAddr, header: r.Header, query: r.URL.RawQuery,
+		srv: srv, writer: srv.nextWriter(), id: rand.Text(), remote: r.RemoteAddr,
+		header: packHeader(r.Header), query: r.URL.RawQuery,
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
@@ -170,9 +175,9 @@ func (s *session) receive(data []byte, binary, last bool) bool {
 		return s.deliver(data[1:], false)
 	case enginePong:
 		s.ponged()
-		return true
+		return s.charged()
 	case engineNoop:
-		return true
+		return s.charged()
 	case engineClose:
 		s.mu.Lock()
 		s.owed = s.ws == nil && s.poll == nil
@@ -199,11 +204,37 @@ func (s *session) deliver(data []byte, binary bool) bool {
 	return true
 }
 
+// charge is called for what the client sent that is no event: see Config.Chatter.
+func (s *session) charge() (reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.chatter.spend(time.Now(), s.srv.cfg.Chatter) {
+		return ReasonFlood
+	}
+	return ""
+}
+
+func (s *session) charged() bool {
+	if reason := s.charge(); reason != "" {
+		s.abort(reason)
+		return false
+	}
+	return true
+}
+
+// payloadLimit is of one message, in bytes.
+func (s *session) payloadLimit() int {
+	if s.known.Load() {
+		return s.srv.cfg.MaxPayload
+	}
+	return s.srv.cfg.MaxUnjoinedPayload
+}
+
 // broken says what was wrong with what the client sent, if that is what ended the session.
 func (s *session) broken() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.reason == ReasonParseError {
+	if s.reason == ReasonParseError || s.reason == ReasonFlood {
 		return s.reason
 	}
 	return ""
@@ -224,6 +255,9 @@ func (s *session) abort(reason string) {
 	ws, probe, transport, owed := s.ws, s.probe, s.transportLocked(), s.owed
 	s.poll.end(reason)
 	s.poll, s.probe = nil, nil
+	if s.body != nil { // what is still to come of it is for nobody
+		_ = s.body.SetReadDeadline(time.Unix(1, 0))
+	}
 	s.queue.frames, s.spare = nil, nil
 	s.leave(reason)
 	s.mu.Unlock()

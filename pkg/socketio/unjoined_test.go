@@ -2,7 +2,6 @@ package socketio
 
 import (
 	"context"
-	"net/http"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -28,27 +27,10 @@ func TestANamespaceThatNobodyServes(t *testing.T) {
 				p.close()
 			}
 			eventually(t, "all connections and goroutines are gone", func() bool {
-				return r.server.Stats().Connections() == 0 && r.server.unjoined.Load() == 0 && runtime.NumGoroutine() <= before+5
+				return r.server.Stats().Connections() == 0 && r.server.newcomers.count() == 0 && runtime.NumGoroutine() <= before+5
 			})
 		})
 	}
-}
-
-func TestConnectionsThatSayNothingAreBounded(t *testing.T) {
-	r := newRig(t, Config{MaxUnjoined: 5, ConnectTimeout: 300 * time.Millisecond}, one(&script{}))
-	p := r.polling()
-	join(t, p) // counts no more
-	for i := range 8 {
-		want := http.StatusOK
-		if i >= 5 {
-			want = http.StatusServiceUnavailable
-		}
-		if status, body := r.request("GET", "transport=polling", ""); status != want {
-			t.Errorf("connection %d: %d %s", i+1, status, body)
-		}
-	}
-	eventually(t, "there is room again", func() bool { return r.server.unjoined.Load() == 0 })
-	join(t, r.polling())
 }
 
 func TestJoiningAndLeavingForEver(t *testing.T) {

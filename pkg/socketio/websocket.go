@@ -27,8 +27,6 @@ const (
 	writeChunk = 16 << 10
 	// parting is how long a connection that is cut for cause may take to hear why.
 	parting = 500 * time.Millisecond
-	// maxControl is how many pings a client may send between two pongs of Engine.IO.
-	maxControl = 1000
 )
 
 // wsConn is a websocket. Gorilla has seen to its handshake and is gone. One goroutine reads; frames are
@@ -44,18 +42,17 @@ type wsConn struct {
 	answer atomic.Int32 // the peer's close code, which is to be sent back
 
 	// By the reader alone:
-	pings   int  // since the last pong of Engine.IO
-	handled int  // messages since then
+	handled int  // messages since the last pong of Engine.IO
 	moved   bool // reading has moved to a fresh goroutine, at least once
 }
 
 // upgrader answers a websocket handshake. Origins are checked before.
-func newUpgrader() *websocket.Upgrader {
+func newUpgrader(s *Server) *websocket.Upgrader {
 	return &websocket.Upgrader{
 		WriteBufferPool: new(sync.Pool), // never used, like all that gorilla would read and write with
 		CheckOrigin:     func(*http.Request) bool { return true },
 		Error: func(w http.ResponseWriter, _ *http.Request, _ int, _ error) {
-			refuse(w, http.StatusBadRequest, codeBadRequest)
+			s.reject(w, http.StatusBadRequest, codeBadRequest)
 		},
 	}
 }
@@ -67,7 +64,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (*wsConn, bool) 
 		return nil, false
 	}
 	c := &wsConn{srv: s, net: conn.NetConn()}
-	c.in = newFrameReader(c.net, &s.buffers, s.cfg.MaxPayload, c.pinged)
+	c.in = newFrameReader(c.net, &s.buffers, s.cfg.MaxUnjoinedPayload, c.aside)
 	return c, true
 }
 
@@ -165,8 +162,10 @@ func (c *wsConn) abort(reason string) {
 		code = websocket.CloseProtocolError
 	case ReasonBadText:
 		code = websocket.CloseInvalidFramePayloadData
-	case ReasonConnectTimeout, reasonUpgrade:
+	case ReasonConnectTimeout, ReasonFlood, reasonUpgrade:
 		code = websocket.ClosePolicyViolation
+	case ReasonCrowdedOut:
+		code = websocket.CloseTryAgainLater
 	case ReasonShutdown:
 		code = websocket.CloseGoingAway
 	}
@@ -198,6 +197,8 @@ func (c *wsConn) failed(err error) (reason string) {
 		return ReasonBadText
 	case errors.Is(err, errTooLarge):
 		return ReasonTooLarge
+	case errors.Is(err, errFlood):
+		return ReasonFlood
 	case errors.Is(err, errProtocol):
 		return ReasonParseError
 	}
@@ -223,10 +224,15 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, at *plac
 	s.tasks.Go(func() { sess.read(c) })
 }
 
-// pinged answers a ping in its turn, behind what waits, once the session is on this websocket.
-func (c *wsConn) pinged(data []byte) error {
-	if c.pings++; c.pings > maxControl {
-		return malformed("pings without end")
+var errFlood = errors.New("a flood of what is no event")
+
+// aside answers a ping in its turn, behind what waits, once the session is on this websocket.
+func (c *wsConn) aside(op byte, data []byte) error {
+	if c.sess.charge() != "" {
+		return errFlood
+	}
+	if op != websocket.PingMessage {
+		return nil
 	}
 	c.sess.mu.Lock()
 	mine := c.sess.ws == c
@@ -259,6 +265,7 @@ func (s *session) read(c *wsConn) {
 
 // readMessage handles one message. It tells whether reading goes on, and whether elsewhere.
 func (s *session) readMessage(c *wsConn) (ok, move bool) {
+	c.in.limit = s.payloadLimit()
 	data, binary, err := c.in.next()
 	if err != nil {
 		s.abort(c.failed(err))
@@ -272,7 +279,7 @@ func (s *session) readMessage(c *wsConn) (ok, move bool) {
 	first := c.handled == 1 && !c.moved
 	if pong := len(data) == 1 && data[0] == enginePong; pong || first {
 		move = first || c.handled > 1
-		c.pings, c.handled = 0, 0
+		c.handled = 0
 		c.moved = true
 	}
 	return true, move

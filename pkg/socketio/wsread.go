@@ -33,9 +33,11 @@ type frameReader struct {
 	raw        syscall.RawConn // nil where the buffer must be there before the bytes are
 	onReadable func(fd uintptr) bool
 	buffers    *sync.Pool // of *[]byte, each readBuffer long
-	limit      int        // of a message, in bytes
+	limit      int        // of a message, in bytes; may be raised between two
 
-	ping func(data []byte) error // is told of a ping; data is only lent
+	// aside is told of each frame that is not a message by itself: fragments, and control frames with their data, which
+	// is only lent. An error ends reading.
+	aside func(op byte, data []byte) error
 
 	buf  *[]byte // nil while there is nothing in it
 	r, w int     // what is read of it and what is in it
@@ -46,8 +48,8 @@ type frameReader struct {
 	broken error
 }
 
-func newFrameReader(conn net.Conn, buffers *sync.Pool, limit int, ping func([]byte) error) *frameReader {
-	f := &frameReader{conn: conn, buffers: buffers, limit: limit, ping: ping}
+func newFrameReader(conn net.Conn, buffers *sync.Pool, limit int, aside func(byte, []byte) error) *frameReader {
+	f := &frameReader{conn: conn, buffers: buffers, limit: limit, aside: aside}
 	switch c := conn.(type) { // by name: what only embeds one of them may read in its own way
 	case *net.TCPConn:
 		f.raw, _ = c.SyscallConn()
@@ -144,7 +146,10 @@ func (f *frameReader) next() (data []byte, binary bool, err error) {
 			f.broken = f.control(h)
 			continue
 		}
-		if f.broken = f.fragment(h); f.broken != nil || !h.final {
+		if f.broken = f.fragment(h); f.broken == nil && (h.op == 0 || !h.final) {
+			f.broken = f.aside(h.op, nil)
+		}
+		if f.broken != nil || !h.final {
 			continue
 		}
 		kind, data := f.kind, f.parts
@@ -244,11 +249,8 @@ func (f *frameReader) control(h frameHeader) error {
 		return err
 	}
 	unmask(data, h.mask, 0)
-	switch h.op {
-	case websocket.PingMessage:
-		return f.ping(data)
-	case websocket.PongMessage:
-		return nil
+	if h.op != websocket.CloseMessage {
+		return f.aside(h.op, data)
 	}
 	if len(data) == 0 {
 		return &peerClosed{websocket.CloseNoStatusReceived}

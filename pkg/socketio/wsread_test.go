@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,9 +43,9 @@ func bothWays(t *testing.T, test func(t *testing.T, client, server net.Conn)) {
 	})
 }
 
-func testReader(conn net.Conn, limit int, ping func([]byte) error) *frameReader {
+func testReader(conn net.Conn, limit int, aside func(byte, []byte) error) *frameReader {
 	_ = conn.SetDeadline(time.Now().Add(patience))
-	return newFrameReader(conn, &sync.Pool{New: func() any { b := make([]byte, readBuffer); return &b }}, limit, ping)
+	return newFrameReader(conn, &sync.Pool{New: func() any { b := make([]byte, readBuffer); return &b }}, limit, aside)
 }
 
 // TestFrameReader reads messages of every kind, written at once and byte by byte.
@@ -78,8 +80,11 @@ func TestFrameReader(t *testing.T) {
 						}
 					}
 				}()
-				var pings []string
-				r := testReader(server, len(long), func(data []byte) error { pings = append(pings, string(data)); return nil })
+				var aside []string
+				r := testReader(server, len(long), func(op byte, data []byte) error {
+					aside = append(aside, fmt.Sprint(op, string(data)))
+					return nil
+				})
 				var kept [][]byte
 				for i, w := range want {
 					if err := r.wait(); err != nil {
@@ -100,8 +105,8 @@ func TestFrameReader(t *testing.T) {
 				if _, _, err := r.next(); !errors.As(err, &closed) || closed.code != websocket.CloseGoingAway {
 					t.Errorf("the end is %v", err)
 				}
-				if len(pings) != 1 || pings[0] != "ping" {
-					t.Errorf("pings %q", pings)
+				if want := []string{"1", "9ping", "0", "10pong", "0", "2", "0"}; !slices.Equal(aside, want) {
+					t.Errorf("aside %q, want %q", aside, want)
 				}
 				_, _ = client.Close(), server.Close()
 			})
@@ -143,7 +148,7 @@ func TestFrameReaderRefuses(t *testing.T) {
 					_, _ = client.Write(c.wire)
 					_ = client.Close()
 				}()
-				r := testReader(server, 1000, nil)
+				r := testReader(server, 1000, func(byte, []byte) error { return nil })
 				for range 2 { // and stays at its end
 					if data, _, err := r.next(); !errors.Is(err, c.want) || data != nil {
 						t.Errorf("%q, %v", data, err)
