@@ -70,7 +70,7 @@ type SocketConfig struct {
 	JoinsAtOnce int `default:"16" placeholder:"N" help:"Most joins that ask Redis and the store at the same time; others wait their turn, so that live messages do not wait when everybody comes back after a deploy."`
 
 	ConnectTimeout        time.Duration `default:"15s" placeholder:"DURATION" help:"How long a connection may take to say who it is."`
-	ConnectionsPerAddress int           `default:"0" placeholder:"N" help:"Most connections of one address (of one /64, if IPv6) at one gateway; 0: any number. Many people may share an address. Behind a proxy, set the trusted proxies first."`
+	ConnectionsPerAddress int           `default:"0" placeholder:"N" help:"Most connections of one address (of one /64, if IPv6) at one gateway, and as many new ones in ten seconds; 0: any number, and one address can use up the rate of handshakes for all. Many people may share an address. Behind a proxy, set the trusted proxies first."`
 
 	RateHandshakes Rate `default:"1000/s:2000" placeholder:"RATE" help:"New connections, of all clients together."`
 	RateMessages   Rate `default:"30/s:100" placeholder:"RATE" help:"send:message."`
