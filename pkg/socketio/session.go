@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,7 +77,7 @@ type session struct {
 func newSession(srv *Server, r *http.Request) *session {
 	s := &session{
 		srv: srv, writer: srv.nextWriter(), id: rand.Text(), remote: r.RemoteAddr,
-		header: packHeader(r.Header), query: r.URL.RawQuery,
+		header: packHeader(r.Header), query: strings.Clone(r.URL.RawQuery), // of its path, which may be long, nothing is kept
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
