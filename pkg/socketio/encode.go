@@ -30,13 +30,12 @@ func (p *Packet) Size() int {
 // changed.
 func (p *Packet) Payload() []byte { return p.first.payload() }
 
-// Binary is an argument of Emit, Encode or Ack that travels as a binary attachment. It is taken as
-// such only where it is an argument itself, not inside of one.
-type Binary []byte
-
 // Encode makes the packet for an event. args are encoded by encoding/json, structs in the order of
 // their fields and without HTML escapes; a Binary becomes an attachment. The error says what cannot be encoded: an
 // argument, the name of an event that Socket.IO keeps for itself, or a namespace that Server.Namespace would not take.
+//
+// JSON that a client sent may be passed on as it is, a json.RawMessage. Beside a Binary it cannot be trusted:
+// {"_placeholder":true,"num":7} in it would stand for an attachment, so an object with such a member is an error there.
 func Encode(namespace, event string, args ...any) (*Packet, error) {
 	if !validNamespace(namespace) {
 		return nil, fmt.Errorf("socketio: %q is no name for a namespace", namespace)
@@ -58,11 +57,14 @@ const frameRoom = 10
 // built in scratch as far as that goes, in memory of its own where scratch is nil.
 func encodePacket(scratch []byte, kind byte, namespace string, id int64, args []any) (first frame, more []frame, err error) {
 	for i, a := range args {
+		if p, ok := a.(*Binary); ok && p != nil {
+			a = *p
+		}
 		if b, ok := a.(Binary); ok {
 			if more == nil {
 				args = append([]any(nil), args...)
 			}
-			args[i] = placeholder{Placeholder: true, Num: len(more)}
+			args[i] = placeholder{True: true, Num: len(more)}
 			more = append(more, framed(opBinary, b))
 		}
 	}
@@ -85,7 +87,7 @@ func encodePacket(scratch []byte, kind byte, namespace string, id int64, args []
 	if id != noAck {
 		buf = strconv.AppendInt(buf, id, 10)
 	}
-	if buf, err = appendArgs(buf, args); err != nil {
+	if buf, err = appendArgs(buf, args, len(more) > 0); err != nil {
 		return frame{}, nil, err
 	}
 	return finishFrame(buf, opText), more, nil
@@ -107,11 +109,6 @@ func sizeHint(namespace string, args []any) int {
 	return size
 }
 
-type placeholder struct {
-	Placeholder bool `json:"_placeholder"`
-	Num         int  `json:"num"`
-}
-
 func writeNamespace(buf *bytes.Buffer, namespace string) {
 	if namespace != "/" {
 		buf.WriteString(namespace)
@@ -119,14 +116,19 @@ func writeNamespace(buf *bytes.Buffer, namespace string) {
 	}
 }
 
-func appendArgs(buf []byte, args []any) ([]byte, error) {
+// appendArgs takes an event's name for its argument 0.
+func appendArgs(buf []byte, args []any, binary bool) ([]byte, error) {
 	buf = append(buf, '[')
 	for i, a := range args {
 		if i > 0 {
 			buf = append(buf, ',')
 		}
+		start := len(buf)
 		var err error
-		if buf, err = appendArg(buf, a); err != nil {
+		if buf, err = appendArg(buf, a); err == nil && binary {
+			err = checkBeside(a, buf[start:])
+		}
+		if err != nil {
 			return nil, fmt.Errorf("socketio: encode argument %d: %w", i, err)
 		}
 	}

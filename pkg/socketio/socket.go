@@ -101,8 +101,9 @@ type Event struct {
 	// Args are JSON values as the client wrote them. Their syntax is checked (RFC 8259, at most 10,000 deep, in
 	// UTF-8), and nothing else is: {"a":1,"a":2} has both, of which encoding/json takes the last; 1e999 is a
 	// number, which json.Unmarshal refuses for a float64; "\ud800", half a surrogate pair, becomes U+FFFD there.
+	// They may be passed on as they are, but not beside a Binary: see Encode.
 	Args        []json.RawMessage
-	Attachments [][]byte // of a binary event: what the placeholders in Args number
+	Attachments [][]byte // of a binary event: what the placeholders in Args number; see Binary and Attachment
 	ack         *ack
 }
 
@@ -110,22 +111,6 @@ type ack struct {
 	socket *Socket
 	id     int64
 	done   atomic.Bool
-}
-
-// Binary returns argument i where it is an attachment.
-func (e Event) Binary(i int) (Binary, bool) {
-	if len(e.Attachments) == 0 || i < 0 || i >= len(e.Args) {
-		return nil, false
-	}
-	var object map[string]any
-	if err := json.Unmarshal(e.Args[i], &object); err != nil {
-		return nil, false
-	}
-	n, is := attachmentOf(object, len(e.Attachments))
-	if !is || n < 0 {
-		return nil, false
-	}
-	return e.Attachments[n], true
 }
 
 // WantsAck says whether the client waits for an acknowledgement.
