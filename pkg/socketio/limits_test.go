@@ -136,6 +136,42 @@ func TestDrainGivesUp(t *testing.T) {
 	}
 }
 
+// TestDrainLeavesNothing gives up waiting again and again, and asks a socket that has ended.
+func TestDrainLeavesNothing(t *testing.T) {
+	sockets, over := make(chan *Socket, 1), make(chan struct{})
+	h := &script{
+		connected:    func(_ context.Context, s *Socket) { sockets <- s },
+		disconnected: func(*Socket, string) { close(over) },
+	}
+	r := newRig(t, Config{}, one(h))
+	p := r.polling()
+	join(t, p)
+	s := receive(t, "socket", sockets)
+	_ = s.Emit("x", strings.Repeat("x", 1000))
+	past, cancel := context.WithCancel(context.Background())
+	cancel()
+	for range 100 {
+		if err := s.Drain(past, 100); !errors.Is(err, context.Canceled) {
+			t.Errorf("Drain: %v", err)
+		}
+	}
+	sess := s.client.sess
+	sess.mu.Lock()
+	if n := len(sess.queue.waiters); n != 0 {
+		t.Errorf("%d still wait", n)
+	}
+	sess.mu.Unlock()
+	expect(t, p, `42/chat,["x"`)
+	if err := s.Drain(context.Background(), -1); err != nil {
+		t.Errorf("below nothing: %v", err)
+	}
+	p.close()
+	receive(t, "Disconnected", over)
+	if err := s.Drain(context.Background(), 1<<20); !errors.Is(err, ErrClosed) {
+		t.Errorf("of a socket that has ended: %v", err)
+	}
+}
+
 // TestBatch writes what waited in one go, large and small, in order.
 func TestBatch(t *testing.T) {
 	r := newEngineRig(t, Config{})

@@ -50,6 +50,11 @@ func (q *sendQueue) wait(below int) <-chan struct{} {
 	return ready
 }
 
+// forget takes back a wait that was given up.
+func (q *sendQueue) forget(ready <-chan struct{}) {
+	q.waiters = slices.DeleteFunc(q.waiters, func(w waiter) bool { return w.ready == ready })
+}
+
 func (q *sendQueue) push(f frame) {
 	q.frames = append(q.frames, f.keep())
 	q.bytes += f.cost()
