@@ -1,6 +1,7 @@
 package socketio_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,12 +12,30 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/dozaar/dozaar/pkg/socketio"
 )
 
-// lobby is a Handler: who has the password is in one room with all others, and what one says the others hear.
-type lobby struct{ room socketio.Room }
+// lobby is a Handler: who has the password is in one room with all others, and what one says or shows the others get.
+type lobby struct {
+	socketio.Handlers // its Event
+	room              socketio.Room
+}
+
+func newLobby() *lobby {
+	l := new(lobby)
+	l.Events = map[string]socketio.EventHandler{"say": socketio.On(l.say), "show": l.show}
+	l.Failed = func(_ context.Context, s *socketio.Socket, e socketio.Event, err error) {
+		e.Ack(map[string]string{"error": err.Error()})
+		if errors.Is(err, socketio.ErrUnknownEvent) {
+			_ = s.Emit("goodbye", "nobody here knows "+e.Name) // the reason below is not told to the client
+			s.Close("unknown event")                           // which hears of a kick, and does not come back by itself
+		}
+	}
+	return l
+}
 
 func (*lobby) Authenticate(_ context.Context, h socketio.Handshake) (any, error) {
 	var auth struct{ Name, Password string }
@@ -31,23 +50,37 @@ func (l *lobby) Connected(_ context.Context, s *socketio.Socket) {
 	_ = s.Emit("welcome", s.User(), l.room.Size())
 }
 
-func (l *lobby) Event(_ context.Context, s *socketio.Socket, e socketio.Event) {
-	switch {
-	case e.Name == "say" && len(e.Args) == 1:
-		// Encoded once, whoever hears it. Args are JSON still, and may be passed on as they are.
-		said, err := socketio.Encode("/lobby", "said", s.User(), e.Args[0])
-		if err != nil {
-			e.Ack("not understood")
-			return
-		}
-		l.room.Send(said, s)
-		e.Ack("ok")
-	default:
-		s.Close("unknown event") // the client hears of a kick, and does not come back by itself
-	}
+func (*lobby) Disconnected(*socketio.Socket, string) {}
+
+type words struct {
+	Text string `json:"text"`
 }
 
-func (*lobby) Disconnected(*socketio.Socket, string) {}
+func (l *lobby) say(_ context.Context, s *socketio.Socket, in words) (any, error) {
+	if in.Text == "" {
+		return nil, errors.New("nothing was said")
+	}
+	return "ok", l.tell(s, "said", in)
+}
+
+// show takes its event as it came, for the attachment.
+func (l *lobby) show(_ context.Context, s *socketio.Socket, e socketio.Event) (any, error) {
+	picture, ok := e.Binary(0)
+	if !ok {
+		return nil, socketio.ErrArgument
+	}
+	return "ok", l.tell(s, "shown", picture)
+}
+
+// tell is encoded once, whoever hears it.
+func (l *lobby) tell(from *socketio.Socket, event string, what any) error {
+	packet, err := socketio.Encode("/lobby", event, from.User(), what)
+	if err != nil {
+		return err
+	}
+	l.room.Send(packet, from)
+	return nil
+}
 
 // page is the one web site whose pages may connect.
 const page = "https://shop.example"
@@ -82,20 +115,26 @@ func allowOrigin(r *http.Request) bool {
 //	const socket = io("https://chat.example/lobby", { auth: { name: "Ada", password: "sesame" } });
 //	socket.on("said", (who, what) => console.log(who, what));
 //	const answer = await socket.emitWithAck("say", { text: "good morning" });
+//	socket.emit("show", new Uint8Array([1, 2, 3]));
 //
-// and clients that speak the protocol by hand: `40` joins a namespace, `42` is an event, `43` an acknowledgement, `41` the
-// end.
+// over polling at first, as official clients do, and then websocket;
+// and clients that speak the protocol by hand: `40` joins a namespace, `42` is an event, `451-` one with an attachment, `43` an
+// acknowledgement, `41` the end.
 func Example() {
+	registry := prometheus.NewRegistry()
 	server := socketio.New(socketio.Config{
 		AllowOrigin:           allowOrigin,
+		Registerer:            registry,
 		MaxPayload:            64 << 10,
+		MaxAttachments:        1, // without it there is no binary
 		SendBuffer:            256 << 10,
 		Handshakes:            socketio.Rate{PerSecond: 200, Burst: 400},
 		ConnectionsPerAddress: 50,
 	})
-	server.Namespace("/lobby", new(lobby))
+	server.Namespace("/lobby", newLobby())
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", withCORS(server))
+	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{})) // elsewhere, where strangers come by
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		fmt.Println(err)
@@ -112,10 +151,15 @@ func Example() {
 	ada.say(`42/lobby,7["say",{"text":"good morning"}]`)
 	ada.hear(1)
 	bob.hear(1)
+	bob.say(`451-/lobby,8["show",{"_placeholder":true,"num":0}]`)
+	_ = bob.conn.WriteMessage(websocket.BinaryMessage, []byte("a picture"))
+	bob.hear(1)
+	ada.hear(2)
 	eve := dial(listener.Addr(), `40/lobby,{"name":"Eve","password":"guess"}`)
 	eve.hear(1)
 	bob.say(`42/lobby,["dance"]`)
-	bob.hear(1)
+	bob.hear(2)
+	metric(listener.Addr(), "dozaar_socketio_events_total")
 	for _, origin := range []string{page, "https://elsewhere.example"} {
 		preflight(listener.Addr(), origin)
 	}
@@ -136,8 +180,13 @@ func Example() {
 	// 42/lobby,["welcome","Bob",2]
 	// 43/lobby,7["ok"]
 	// 42/lobby,["said","Ada",{"text":"good morning"}]
+	// 43/lobby,8["ok"]
+	// 451-/lobby,["shown","Bob",{"_placeholder":true,"num":0}]
+	// a picture
 	// 44/lobby,{"message":"wrong password"}
+	// 42/lobby,["goodbye","nobody here knows dance"]
 	// 41/lobby,
+	// dozaar_socketio_events_total 3
 	// 204 No Content https://shop.example
 	// 204 No Content
 	// stopped: <nil> true
@@ -170,6 +219,19 @@ func preflight(address net.Addr, origin string) {
 	}
 	_ = answer.Body.Close()
 	fmt.Println(strings.TrimSpace(answer.Status + " " + answer.Header.Get("Access-Control-Allow-Origin")))
+}
+
+func metric(address net.Addr, name string) {
+	answer, err := http.Get("http://" + address.String() + "/metrics")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), name) {
+			fmt.Println(lines.Text())
+		}
+	}
 }
 
 func (c client) say(packet string) {
