@@ -7,13 +7,6 @@ import (
 	"sync"
 )
 
-// maxRefused is how many refused CONNECTs a connection survives, and maxTries how many at all: each costs
-// an authentication.
-const (
-	maxRefused = 10
-	maxTries   = 100
-)
-
 // client is what speaks Socket.IO on a session: the sockets that one connection has, one for each
 // namespace it joined.
 type client struct {
@@ -24,9 +17,10 @@ type client struct {
 	partial *packet // a binary event whose attachments are still to come
 	parts   [][]byte
 	size    int
-	refused int
-	tries   int // CONNECTs so far
+	tries   pace // of CONNECTs
 	joining *joining
+
+	kicks sync.Mutex // held while a socket is sent away; taken before the session's mu
 
 	mu       sync.Mutex // guards what follows
 	sockets  []*Socket  // left ones stay until their namespace is joined again; changed with inbound held as well
@@ -183,8 +177,11 @@ func (c *client) part(s *Socket, reason string) bool {
 	return true
 }
 
-// kick sends a socket away: DISCONNECT, and the end of the connection with its last socket.
+// kick sends a socket away: DISCONNECT, and the end of the connection with its last socket. One at a time, as the
+// last one's DISCONNECT is the last that goes out.
 func (c *client) kick(s *Socket, reason string) {
+	c.kicks.Lock()
+	defer c.kicks.Unlock()
 	if !c.part(s, reason) {
 		return
 	}

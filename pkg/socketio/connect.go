@@ -6,9 +6,31 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"slices"
+	"time"
 
 	libsocket "github.com/zishang520/socket.io/servers/socket/v3"
 )
+
+// A connection may CONNECT connectBurst times at once and every connectEvery after that: each costs an
+// authentication. One that is refused counts for refusedCost.
+const (
+	connectBurst = 100
+	connectEvery = time.Second
+	refusedCost  = 10
+)
+
+// pace is a token bucket in one word: when it is full again, in Unix nanoseconds.
+type pace int64
+
+func (p *pace) take(now time.Time, tokens int) bool {
+	full := max(int64(*p), now.UnixNano()) + int64(tokens)*int64(connectEvery)
+	if full > now.Add(connectBurst*connectEvery).UnixNano() {
+		return false
+	}
+	*p = pace(full)
+	return true
+}
 
 // joining is a CONNECT on its way through the library. The library finishes it on a goroutine of its
 // own; the one that read it waits, so that what comes behind finds its socket.
@@ -26,7 +48,7 @@ func (c *client) connect(p packet) (reason string) {
 	if s := c.find(p.namespace); s != nil && !c.forgetSocket(s) {
 		return ReasonParseError // it is in there
 	}
-	if c.tries++; c.tries > maxTries {
+	if !c.tries.take(time.Now(), 1) {
 		return ReasonParseError
 	}
 	if c.srv.namespaces[name] == nil { // the library would serve / by itself
@@ -77,25 +99,25 @@ func (c *client) join(namespace string, auth []byte) *joining {
 // turnedAway counts a refused CONNECT. A connection that goes on with them is ended.
 func (c *client) turnedAway() (reason string) {
 	c.srv.metrics.refusals.WithLabelValues("connect").Inc()
-	if c.refused++; c.refused > maxRefused {
+	if !c.tries.take(time.Now(), refusedCost-1) {
 		return ReasonParseError
 	}
 	return ""
 }
 
-// forgetSocket makes room for another socket in the namespace of one that is over.
+// forgetSocket makes room for another socket in the namespace of one that is over. Whoever was kicked may be back
+// before the handler has heard of it.
 func (c *client) forgetSocket(s *Socket) bool {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !s.over || !s.finished.Load() {
+	over := s.over
+	c.mu.Unlock()
+	if !over {
 		return false
 	}
-	for i := range c.sockets {
-		if c.sockets[i] == s {
-			c.sockets = append(c.sockets[:i], c.sockets[i+1:]...)
-			break
-		}
-	}
+	s.finish()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sockets = slices.DeleteFunc(c.sockets, func(other *Socket) bool { return other == s })
 	return true
 }
 
@@ -118,13 +140,14 @@ func (c *client) refusalPacket(namespace string, r *Refusal) []byte {
 	return buf.Bytes()
 }
 
-// authenticate asks the handler, on the goroutine that read the CONNECT.
-func (c *client) authenticate(ns *namespace) (refusal *Refusal) {
+// authenticate asks the handler, on the goroutine that read the CONNECT. It returns the packet that refuses, nil
+// where the client is let in: on no error at all.
+func (c *client) authenticate(ns *namespace) (refusal []byte) {
 	returned := false
 	defer func() {
 		if r := recover(); r != nil {
 			c.srv.panicked("Authenticate", ns.name, r)
-			refusal = &Refusal{Message: ReasonPanic}
+			refusal = c.refusalPacket(ns.name, &Refusal{Message: ReasonPanic})
 		} else if !returned {
 			c.exited("Authenticate", ns.name)
 		}
@@ -138,14 +161,16 @@ func (c *client) authenticate(ns *namespace) (refusal *Refusal) {
 		Header: header, Auth: cloneRaw(c.joining.auth), RemoteAddr: c.sess.remote, Query: query,
 		Address: clientAddress(c.sess.remote, header, c.srv.cfg.TrustedProxies),
 	})
-	returned = true
 	if err == nil {
 		c.joining.user = user
-		return nil
+	} else {
+		var told *Refusal
+		if !errors.As(err, &told) || told == nil {
+			c.srv.cfg.Logger.Debug("connect refused", "namespace", ns.name, "error", err)
+			told = &Refusal{Message: "not authorized"}
+		}
+		refusal = c.refusalPacket(ns.name, told)
 	}
-	if errors.As(err, &refusal) {
-		return refusal
-	}
-	c.srv.cfg.Logger.Debug("connect refused", "namespace", ns.name, "error", err)
-	return &Refusal{Message: "not authorized"}
+	returned = true
+	return refusal
 }

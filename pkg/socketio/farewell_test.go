@@ -35,6 +35,76 @@ func TestKickOverPollingComesBeforeTheClose(t *testing.T) {
 	}
 }
 
+// TestComingBackAfterAKick joins a namespace again as soon as the client hears that it was sent away, while a handler of
+// the connection still runs: of the other namespace, or the one that did it.
+func TestComingBackAfterAKick(t *testing.T) {
+	for name, event := range map[string]string{"outside": `42/b,["work"]`, "within": `42/a,["work","and go"]`} {
+		t.Run(name, func(t *testing.T) {
+			overBoth(t, func(t *testing.T, open func(*rig) peer) {
+				sockets, busy := make(chan *Socket, 2), make(chan struct{}, 1)
+				calls := make(chan string, 8)
+				a := &script{
+					connected:    func(_ context.Context, s *Socket) { calls <- "connected"; sockets <- s },
+					disconnected: func(*Socket, string) { calls <- "disconnected" },
+				}
+				release := make(chan struct{})
+				work := func(_ context.Context, s *Socket, e Event) {
+					if len(e.Args) > 0 {
+						s.Close("rude")
+					}
+					busy <- struct{}{}
+					<-release
+					calls <- "returned"
+				}
+				a.event = work
+				r := newRig(t, Config{}, map[string]Handler{"/a": a, "/b": &script{event: work}})
+				p := open(r)
+				p.send("40/a,", "40/b,")
+				expect(t, p, "40/a,")
+				expect(t, p, "40/b,")
+				s := receive(t, "socket", sockets)
+				go p.send(event, "40/a,") // both at once, as a POST is answered when all of it is handled
+				receive(t, "event", busy)
+				if name == "outside" {
+					s.Close("rude")
+				}
+				expect(t, p, "41/a")
+				close(release)
+				expect(t, p, "40/a,{")
+				for _, want := range []string{"connected", "returned", "disconnected", "connected"} {
+					if got := receive(t, want, calls); got != want {
+						t.Errorf("%s, want %s", got, want)
+					}
+				}
+				p.close()
+				if got := receive(t, "the end", calls); got != "disconnected" {
+					t.Errorf("%s at the end", got)
+				}
+			})
+		})
+	}
+}
+
+// TestKicksAtOnce sends all of a connection's sockets away at the same time: the client hears of each.
+func TestKicksAtOnce(t *testing.T) {
+	sockets := make(chan *Socket, 2)
+	h := &script{connected: func(_ context.Context, s *Socket) { sockets <- s }}
+	r := newRig(t, Config{}, map[string]Handler{"/a": h, "/b": h})
+	for range 300 {
+		p := r.websocket()
+		p.send("40/a,", "40/b,")
+		expect(t, p, "40/a,")
+		expect(t, p, "40/b,")
+		a, b := receive(t, "socket", sockets), receive(t, "socket", sockets)
+		go a.Close("rude")
+		b.Close("rude")
+		expect(t, p, "41/")
+		expect(t, p, "41/")
+		expectEnd(t, p)
+		p.close()
+	}
+}
+
 // While a handler runs nobody reads the socket, so that its client has gone is only seen when writing.
 func TestHandlerEndsWhenItsClientHasGone(t *testing.T) {
 	begun, ended := make(chan struct{}), make(chan struct{})

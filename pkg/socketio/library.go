@@ -56,8 +56,8 @@ func (l *library) serve(ns *namespace) {
 	n.Use(func(s *libsocket.Socket, next func(*libsocket.ExtendedError)) {
 		c := s.Conn().(*libraryConn).client
 		if refusal := c.authenticate(ns); refusal != nil {
-			c.joining.refusal = c.refusalPacket(ns.name, refusal)
-			next(libsocket.NewExtendedError(refusal.Message, nil))
+			c.joining.refusal = refusal
+			next(libsocket.NewExtendedError("", nil))
 			return
 		}
 		next(nil)
@@ -148,7 +148,7 @@ func (c *libraryConn) Write(data io.Reader, _ *enginepacket.Options, _ engine.Se
 		c.client.sess.send(textFrame(engineMessage, text))
 	case typeConnectError:
 		j := c.client.joining
-		if j.refusal != nil { // the library would say "data":null where there is none
+		if j.refusal != nil { // the library knows only that there is one
 			text = j.refusal
 		}
 		c.client.sess.send(textFrame(engineMessage, text))
