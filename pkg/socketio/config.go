@@ -68,7 +68,7 @@ type Config struct {
 	Chatter Rate
 
 	// AllowOrigin decides on every request of a handshake, of polling and of an upgrade; false is
-	// answered 403. Nil allows all.
+	// answered 403. Nil allows all, which with cookies is dangerous: see Origins above.
 	AllowOrigin func(*http.Request) bool
 
 	// ShutdownBatch sockets are closed at a time by Shutdown, ShutdownPause (give or take half)

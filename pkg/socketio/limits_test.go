@@ -162,7 +162,9 @@ func TestDrainLeavesNothing(t *testing.T) {
 	}
 	sess.mu.Unlock()
 	expect(t, p, `42/chat,["x"`)
-	if err := s.Drain(context.Background(), -1); err != nil {
+	soon, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := s.Drain(soon, -1); err != nil {
 		t.Errorf("below nothing: %v", err)
 	}
 	p.close()

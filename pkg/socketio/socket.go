@@ -80,7 +80,8 @@ func (s *Socket) send(first frame, more []frame) bool {
 // Close sends the client away: a namespace DISCONNECT behind what waits to be sent, then the end of
 // the connection, unless it has sockets in other namespaces. Official clients do not reconnect by
 // themselves after that. The handler hears of it as Disconnected(s, reason), once the event being
-// handled is done with. reason should be one of a few: it becomes a label of a metric.
+// handled is done with. reason is for it, and should be one of a few, as it becomes a label of a metric. The client
+// is not told: what it shall know has to be sent before.
 func (s *Socket) Close(reason string) { s.client.kick(s, reason) }
 
 // finish tells the handler of a socket that is over, once. The session's inbound lock is held.
