@@ -238,28 +238,6 @@ func TestARemovedMemberCannotSendWhileTheStoreIsAway(t *testing.T) {
 		w := newWorld(t)
 		store := &awayStore{Store: w.store}
 		w.Gateway.Store = store
-		bea := newUser("Bea")
-		room := w.conversation(bea)
-		s, _ := w.join(bea, room)
-		store.away = true
-		w.Receive(t.Context(), relay.Envelope{Members: &relay.Members{ConversationID: room}})
-		if ack := w.do(s, "send:message", obj{"conversationId": room, "message": "x"}); ack["code"] != "unavailable" {
-			t.Errorf("a send: %v", ack)
-		}
-		store.away = false
-		w.must(s, "send:message", obj{"conversationId": room, "message": "x"}) // it was somebody else
-		w.disconnected(s)
-		w.endBase()
-		w.stop()
-	})
-}
-
-// The store is away for this gateway alone: somebody was removed through another one. The word of it is enough.
-func TestARemovedMemberCannotSendWhileTheStoreIsAway(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		store := &awayStore{Store: w.store}
-		w.Gateway.Store = store
 		bea, sam := newUser("Bea"), newUser("Sam")
 		room := w.conversation(bea, sam)
 		beas, _ := w.join(bea, room)
@@ -281,6 +259,8 @@ func TestARemovedMemberCannotSendWhileTheStoreIsAway(t *testing.T) {
 		store.away = false
 		w.disconnected(beas)
 		w.disconnected(sams)
+		w.endBase()
+		w.stop()
 	})
 }
 

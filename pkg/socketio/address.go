@@ -127,7 +127,7 @@ func (p *places) take(addr netip.Addr, now time.Time) (at *place, refused string
 	if at.taken >= p.most {
 		return nil, refusedCrowded
 	}
-	if !at.opened.spend(now, p.opened) {
+	if !at.opened.spend(now, p.opened, 1) {
 		return nil, refusedHasty
 	}
 	if at.left != nil {

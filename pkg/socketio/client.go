@@ -17,7 +17,7 @@ type client struct {
 	partial *packet // a binary event whose attachments are still to come
 	parts   [][]byte
 	size    int
-	tries   pace // of CONNECTs
+	tries   meter // of CONNECTs
 	joining *joining
 
 	kicks sync.Mutex // held while a socket is sent away; taken before the session's mu

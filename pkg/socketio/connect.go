@@ -12,25 +12,10 @@ import (
 	libsocket "github.com/zishang520/socket.io/servers/socket/v3"
 )
 
-// A connection may CONNECT connectBurst times at once and every connectEvery after that: each costs an
-// authentication. One that is refused counts for refusedCost.
-const (
-	connectBurst = 100
-	connectEvery = time.Second
-	refusedCost  = 10
-)
+// connects are the CONNECTs of a connection: each costs an authentication. One that is refused counts for refusedCost.
+var connects = Rate{PerSecond: 1, Burst: 100}
 
-// pace is a token bucket in one word: when it is full again, in Unix nanoseconds.
-type pace int64
-
-func (p *pace) take(now time.Time, tokens int) bool {
-	full := max(int64(*p), now.UnixNano()) + int64(tokens)*int64(connectEvery)
-	if full > now.Add(connectBurst*connectEvery).UnixNano() {
-		return false
-	}
-	*p = pace(full)
-	return true
-}
+const refusedCost = 10
 
 // joining is a CONNECT on its way through the library. The library finishes it on a goroutine of its
 // own; the one that read it waits, so that what comes behind finds its socket.
@@ -48,7 +33,7 @@ func (c *client) connect(p packet) (reason string) {
 	if s := c.find(p.namespace); s != nil && !c.forgetSocket(s) {
 		return ReasonParseError // it is in there
 	}
-	if !c.tries.take(time.Now(), 1) {
+	if !c.tries.spend(time.Now(), connects, 1) {
 		return ReasonParseError
 	}
 	if c.srv.namespaces[name] == nil { // the library would serve / by itself
@@ -99,7 +84,7 @@ func (c *client) join(namespace string, auth []byte) *joining {
 // turnedAway counts a refused CONNECT. A connection that goes on with them is ended.
 func (c *client) turnedAway() (reason string) {
 	c.srv.metrics.refusals.WithLabelValues("connect").Inc()
-	if !c.tries.take(time.Now(), refusedCost-1) {
+	if !c.tries.spend(time.Now(), connects, refusedCost-1) {
 		return ReasonParseError
 	}
 	return ""

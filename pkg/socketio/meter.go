@@ -8,14 +8,14 @@ type meter struct {
 	spent float64 // tokens
 }
 
-// spend takes a token; false where there is none.
-func (m *meter) spend(now time.Time, r Rate) bool {
+// spend takes tokens; false where there are not so many.
+func (m *meter) spend(now time.Time, r Rate, tokens float64) bool {
 	at := now.UnixNano()
 	m.spent = max(0, m.spent-float64(max(0, at-m.at))/1e9*r.PerSecond) // clocks are put back at times
 	m.at = at
-	if m.spent+1 > float64(r.Burst) {
+	if m.spent+tokens > float64(r.Burst) {
 		return false
 	}
-	m.spent++
+	m.spent += tokens
 	return true
 }

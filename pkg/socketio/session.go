@@ -209,7 +209,7 @@ func (s *session) deliver(data []byte, binary bool) bool {
 func (s *session) charge() (reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.chatter.spend(time.Now(), s.srv.cfg.Chatter) {
+	if !s.chatter.spend(time.Now(), s.srv.cfg.Chatter, 1) {
 		return ReasonFlood
 	}
 	return ""

@@ -366,7 +366,7 @@ func TestMeter(t *testing.T) {
 		t.Helper()
 		now = now.Add(after)
 		got := 0
-		for m.spend(now, rate) {
+		for m.spend(now, rate, 1) {
 			got++
 		}
 		if got != want {

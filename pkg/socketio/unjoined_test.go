@@ -41,7 +41,7 @@ func TestJoiningAndLeaving(t *testing.T) {
 	defer p.close()
 	begun := time.Now()
 	go func() {
-		for range 100 * connectBurst {
+		for range 100 * connects.Burst {
 			p.send("40/chat,", "41/chat,")
 		}
 	}()
@@ -50,9 +50,9 @@ func TestJoiningAndLeaving(t *testing.T) {
 			break
 		}
 	}
-	most := connectBurst + int64(time.Since(begun)/connectEvery) + 1
-	if got := joined.Load(); got < connectBurst || got > most {
-		t.Errorf("joined %d times, want %d to %d", got, connectBurst, most)
+	most := int64(connects.Burst) + int64(time.Since(begun).Seconds()*connects.PerSecond) + 1
+	if got := joined.Load(); got < int64(connects.Burst) || got > most {
+		t.Errorf("joined %d times, want %d to %d", got, connects.Burst, most)
 	}
 }
 
@@ -74,34 +74,8 @@ func TestRefusedAgainAndAgain(t *testing.T) {
 			t.Errorf("got %q", packet)
 		}
 	}
-	least, most := connectBurst/refusedCost, (connectBurst+int(time.Since(begun)/connectEvery))/refusedCost+1
+	least, most := connects.Burst/refusedCost, (connects.Burst+int(time.Since(begun).Seconds()*connects.PerSecond))/refusedCost+1
 	if refused < least || refused > most {
 		t.Errorf("refused %d times, want %d to %d", refused, least, most)
-	}
-}
-
-func TestPace(t *testing.T) {
-	now := time.Now()
-	var p pace
-	take := func(tokens, want int) {
-		t.Helper()
-		got := 0
-		for got <= connectBurst && p.take(now, tokens) {
-			got++
-		}
-		if got != want {
-			t.Errorf("%d times, want %d", got, want)
-		}
-	}
-	take(1, connectBurst)
-	now = now.Add(connectEvery)
-	take(1, 1)
-	now = now.Add(30 * connectEvery)
-	take(10, 3)
-	now = now.Add(24 * time.Hour)
-	take(1, connectBurst) // and not what a day would give
-	for range 1000 {      // a page that changes its view all day
-		now = now.Add(connectEvery)
-		take(1, 1)
 	}
 }
