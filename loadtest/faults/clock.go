@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -95,7 +96,7 @@ func clockKinds() (all []kind) {
 				}
 				s.fault("%s is started again with its clock off by %s", one.name, off)
 				return s.doAll(ctx, one.stop, func() error {
-					one.program, one.env = s.wrongClock, append(env[:len(env):len(env)], clockVariable+"="+off)
+					one.program, one.env = s.wrongClock, slices.Concat(env, []string{clockVariable + "=" + off})
 					return nil
 				}, s.start(one), s.pause(ctx, 30*time.Second), one.stop, func() error {
 					one.program, one.env = right, env
