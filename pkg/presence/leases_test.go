@@ -193,6 +193,7 @@ func TestAGatewayThatWasStopped(t *testing.T) {
 
 func TestWithoutRedis(t *testing.T) {
 	w := miniWorld(t)
+	w.client = redistest.Client(t, w.mini.Addr()) // which heeds a context that has ended
 	a, user, conv := w.gateway("a"), chat.NewID(), chat.NewID()
 	dead := NewLeases(LeasesConfig{Redis: w.client, Instance: "dead", TTL: w.ttl, Clock: w.now})
 	ctx, cancel := context.WithCancel(t.Context())
