@@ -37,6 +37,7 @@ type Checker struct {
 	opts          Options
 	now           *Event // the event that is being taken, nil at the end
 	end           time.Duration
+	settled       bool // everything has come to rest, or was given up
 	devices       map[string]*device
 	conversations map[uuid.UUID]*conversation
 	order         []*conversation // as they were first heard of
@@ -115,12 +116,16 @@ func (c *Checker) Add(e Event) {
 			c.verdict.Counts.Reconnects++
 		}
 	case Disconnected:
-		d.connected = false
 		d.downs = append(d.downs, e.At)
+		if c.settled {
+			break // the load lets it go; what it had not been shown by then is judged all the same
+		}
+		d.connected = false
 		for _, v := range d.views {
 			c.leave(v)
 		}
 	case Settled, Remark:
+		c.settled = c.settled || e.Kind == Settled
 		if e.Kind == Settled && e.Outcome != OK {
 			c.verdict.Incomplete = append(c.verdict.Incomplete, "what was found may still have been under way: "+e.Note)
 		}

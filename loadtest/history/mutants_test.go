@@ -93,6 +93,14 @@ func (h *mutable) change(i int, change func(e *Event)) []Event {
 	return h.events
 }
 
+// stays tells whether none of these comes to the device of event i after it, until all is at rest.
+func (h *mutable) stays(i int, none ...Kind) bool {
+	j := h.after(i, func(e *Event) bool {
+		return e.Kind == Settled || e.Device == h.events[i].Device && slices.Contains(none, e.Kind)
+	})
+	return j < 0 || h.events[j].Kind == Settled
+}
+
 // nextOf is what came to the device of event i of its conversation after that, in the same stay; -1: nothing.
 func (h *mutable) nextOf(i int) int {
 	first := h.events[i]
@@ -254,9 +262,7 @@ var mutants = []mutant{
 	}},
 	{"the last message is not shown", Gap, func(h *mutable) []Event {
 		i := h.pick(func(i int, e *Event) bool {
-			return e.Kind == Shown && e.Seq == h.head(e.Conversation) && h.after(i, func(other *Event) bool {
-				return other.Device == e.Device && slices.Contains([]Kind{Disconnected, Left, Joined}, other.Kind)
-			}) < 0
+			return e.Kind == Shown && e.Seq == h.head(e.Conversation) && h.stays(i, Disconnected, Left, Joined)
 		})
 		if i < 0 {
 			return nil
@@ -391,7 +397,7 @@ var mutants = []mutant{
 	}},
 	{"a second body, and nobody is told", WrongConflict, func(h *mutable) []Event {
 		i := h.pick(func(i int, e *Event) bool {
-			return (e.Kind == Conflict || e.Code == "conflict") && h.after(i, func(other *Event) bool { return other.Kind == Disconnected && other.Device == e.Device }) < 0
+			return (e.Kind == Conflict || e.Code == "conflict") && h.stays(i, Disconnected)
 		})
 		if i < 0 {
 			return nil

@@ -296,7 +296,7 @@ func (w *world) guest(cv *worldConversation) {
 	}
 }
 
-// finish brings everything to rest and reads it back.
+// finish brings everything to rest, reads it back and lets the devices go.
 func (w *world) finish() {
 	for _, cv := range w.conversations {
 		for len(cv.retries) > 0 {
@@ -327,6 +327,11 @@ func (w *world) finish() {
 				e = Event{Kind: Inbox, User: user, Outcome: Refused}
 			}
 			w.tell(cv, e)
+		}
+	}
+	for _, d := range w.devices { // as the load does
+		if d.connected {
+			w.cut(d)
 		}
 	}
 }
