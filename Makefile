@@ -95,6 +95,11 @@ RATE ?= 0
 faults: need-go ## break a running product in named ways, on real engines of its own, and judge what clients saw: KINDS=all, a number to draw, or names; ROUNDS, SEED, RATE; PUBLISH=1 writes docs/reliability.md
 	go run ./loadtest/faults -kinds "$(KINDS)" -rounds $(ROUNDS) -seed $(SEED) -rate $(RATE) $(if $(PUBLISH),-results docs/reliability.jsonl -publish)
 
+PLANTS ?= all
+.PHONY: planted
+planted: need-go ## build products that break a promise, and see that each is caught as what it is: PLANTS=names; the product's source stays as it is
+	go run ./loadtest/faults -planted "$(PLANTS)" -rate 200 -conversations 100 -quiet 5s -tail 10s
+
 .PHONY: conformance
 conformance: need-go ## the published Engine.IO and Socket.IO suites: SUITES=folder with checkouts of both, `npm ci` done in their test-suite folders
 	@test -n "$(SUITES)" || { echo "SUITES must name a folder with checkouts of socketio/engine.io-protocol and socketio/socket.io-protocol"; exit 1; }

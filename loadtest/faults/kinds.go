@@ -55,6 +55,13 @@ func kinds() []kind {
 	}
 	all = append(all,
 		kind{
+			name: "calm", set: single, within: others, what: "nothing, for 20 s",
+			do: func(ctx context.Context, s *stage) error {
+				s.fault("nothing")
+				return wait(ctx, 20*time.Second)
+			},
+		},
+		kind{
 			name: "crash-all", set: single, total: true, losesConflicts: true,
 			what: "SIGKILL of every process of the product at once, started again at once",
 			do: func(ctx context.Context, s *stage) error {

@@ -19,6 +19,7 @@
 //	link.go       a link that delays, drops and blocks packets: a network namespace behind two tun devices
 //	clock.go      a dozaar whose clock is wrong
 //	disk.go       a disk that is full
+//	planted.go    products that break a promise, which the checker must find
 package main
 
 import (
@@ -45,6 +46,8 @@ type options struct {
 	dir, results  string
 	publish, keep bool
 	examples      int
+	planted       string
+	settle        time.Duration // 0: 90 s
 }
 
 func main() {
@@ -73,6 +76,7 @@ func run(ctx context.Context, args []string) (int, error) {
 	flags.BoolVar(&o.publish, "publish", false, "write the table of "+pagePath+" from the results")
 	flags.BoolVar(&o.keep, "keep", false, "leave the engines running, for the next run")
 	flags.IntVar(&o.examples, "examples", 3, "findings of each kind that are shown with their events")
+	flags.StringVar(&o.planted, "planted", "", "instead of rounds: plants whose faults the checker must find, all or names with commas between")
 	list := flags.Bool("list", false, "list the kinds")
 	if err := flags.Parse(args); err != nil {
 		return 2, err
@@ -80,6 +84,9 @@ func run(ctx context.Context, args []string) (int, error) {
 	if *list {
 		for _, k := range kinds() {
 			fmt.Printf("%-22s %-9s %s\n", k.name, k.set, k.what)
+		}
+		for _, p := range plants() {
+			fmt.Printf("%-22s %-9s %s\n", p.name, "planted", p.what)
 		}
 		return 0, nil
 	}
@@ -95,6 +102,9 @@ func run(ctx context.Context, args []string) (int, error) {
 	}
 	if err := os.MkdirAll(o.dir, 0o750); err != nil {
 		return 2, err
+	}
+	if o.planted != "" {
+		return playPlants(ctx, o)
 	}
 	code := 0
 	if o.rounds > 0 {

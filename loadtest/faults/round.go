@@ -73,7 +73,7 @@ func (s *stage) plan(o options, k kind, n int, dir string) load.Plan {
 	plan.Gateways, plan.Secret = s.product.gateways(), []byte(secret)
 	plan.Rate, plan.Conversations, plan.Seed = cmp.Or(o.rate, defaultRate(k.set)), o.conversations, o.seed+uint64(n)
 	plan.Moves = float64(o.conversations) / 250 // who has left cannot come back, nor send, while the store is away
-	plan.Duration, plan.Settle = 0, 90*time.Second
+	plan.Duration, plan.Settle = 0, cmp.Or(o.settle, 90*time.Second)
 	plan.History, plan.Out = filepath.Join(dir, "history"), os.Stderr
 	plan.Check = history.Options{Examples: o.examples, ConflictsMayBeLost: k.losesConflicts}
 	plan.During = func(ctx context.Context, note func(string)) error {
