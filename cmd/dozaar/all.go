@@ -10,7 +10,7 @@ func (p *process) all(ctx context.Context) error {
 	}
 	quiet := p.telling()
 	quiet.metrics = nil // the roles' clients have them
-	if err := (deployment{p.cfg, e, quiet, p.waiting}).everything(ctx); err != nil {
+	if err := (deployment{cfg: p.cfg, engines: e, telling: quiet, waiting: p.waiting}).everything(ctx); err != nil {
 		return err
 	}
 	return p.roles(ctx, e)

@@ -39,7 +39,7 @@ func (c RegistryConfig) check(p *problems) {
 		return
 	}
 	u, err := url.Parse(string(c.SchemaRegistryURL))
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+	if err != nil || u.Hostname() == "" || (u.Port() != "" && !isPort(u.Port(), 1)) || (u.Scheme != "http" && u.Scheme != "https") {
 		p.add("schema-registry-url", "must be an http or https URL")
 	}
 }

@@ -32,7 +32,7 @@ func TestDeadLetters(t *testing.T) {
 		Topic: schemas.TopicMessages, Key: []byte(conversation.String()), Value: []byte("no Avro \x1b[31m"),
 		Headers: []kafka.Header{{Key: "odd", Value: []byte{0xff, 0}}},
 	}
-	if err := p.Redrive(t.Context(), kafka.DeadLetter{Record: junk}); err != nil {
+	if err := p.Redrive(t.Context(), kafka.DeadLetter{ID: kafka.DeadLetterID{Partition: 99}, Record: junk}); err != nil {
 		t.Fatal(err)
 	}
 	value, err := codec.EncodeMessage(draft("misplaced").New(conversation, user, time.Now()))

@@ -30,7 +30,9 @@ func (a *app) deploy(ctx context.Context, tool toolConfig, cfg Config, needs []s
 	if err != nil {
 		return fmt.Errorf("DOZAAR_LOG_LEVEL, DOZAAR_LOG_FORMAT: %w", err)
 	}
-	return do(ctx, deployment{cfg, cfg.given(), telling{"dozaar", log, nil}, &waiting{log: log, patience: max(tool.Wait, 1)}})
+	return do(ctx, deployment{
+		cfg: cfg, engines: cfg.given(), telling: telling{"dozaar", log, nil}, waiting: &waiting{log: log, patience: max(tool.Wait, 1)},
+	})
 }
 
 // engineSettings wants the addresses that a command needs.
@@ -138,10 +140,13 @@ func (*topicsCheckCmd) Run(ctx context.Context, parent *topicsCmd, a *app) error
 	})
 }
 
-type topicsApplyCmd struct{}
+type topicsApplyCmd struct {
+	AcceptUnread bool `local:"" help:"Have a group that has no offset begin where the log begins, though older records are gone: right for a new group. What a group that lost its offsets had not read of them is in nobody's history."`
+}
 
-func (*topicsApplyCmd) Run(ctx context.Context, parent *topicsCmd, a *app) error {
+func (c *topicsApplyCmd) Run(ctx context.Context, parent *topicsCmd, a *app) error {
 	return parent.run(ctx, a, func(ctx context.Context, d deployment) error {
+		d.acceptUnread = c.AcceptUnread
 		if err := d.applyTopics(ctx); err != nil {
 			return everyFault(err)
 		}

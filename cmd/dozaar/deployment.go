@@ -22,6 +22,8 @@ type deployment struct {
 	engines engines
 	telling telling
 	waiting *waiting
+
+	acceptUnread bool // of applyTopics: a group without an offset begins where the log does
 }
 
 // everything is all three, in the order that they need.
@@ -114,6 +116,7 @@ func (d deployment) applyTopics(ctx context.Context) error {
 			if err := emptied(known, consumed); err != nil {
 				return err
 			}
+			cfg.StartMissing = d.acceptUnread
 			made, err := kafka.EnsureTopics(ctx, cfg)
 			if err != nil {
 				return err

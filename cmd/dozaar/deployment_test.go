@@ -67,7 +67,7 @@ func (w *world) loseLog(dir string) {
 
 func (w *world) deployment() deployment {
 	log := slog.New(slog.DiscardHandler)
-	return deployment{w.cfg, w.engines, telling{"test", log, nil}, &waiting{log: log}}
+	return deployment{cfg: w.cfg, engines: w.engines, telling: telling{"test", log, nil}, waiting: &waiting{log: log}}
 }
 
 func (w *world) everything() {

@@ -14,7 +14,7 @@ import (
 // deleted before they were read, the log was cut or replaced, or the group never committed.
 var ErrOffsetOutOfLog = errors.New("the group's offset is out of the log")
 
-const whatToDo = "nothing was reset: see which records are missing, bring them back or accept the loss, and set the group's offset by hand; if the topic was made again or restored, run `dozaar topics adopt`"
+const whatToDo = "nothing was reset: see which records are missing, bring them back or accept the loss, and set the group's offset by hand (kafka-consumer-groups.sh --reset-offsets); if the topic was made again or restored, run `dozaar topics adopt`"
 
 // checkOffsets looks at the committed offsets of newly assigned partitions before anything is fetched
 // from them. A group that has none, or one that the log does not have, is not moved: Run fails.

@@ -248,6 +248,9 @@ func (t *topics) configure(ctx context.Context) error {
 			return fmt.Errorf("set %s of %s: %w", d.key, d.topic, away(err))
 		}
 		t.cfg.Logger.Info("changed a topic's configuration", "topic", d.topic, "key", d.key, "was", d.have, "is", d.want)
+		if d.key == "cleanup.policy" {
+			t.cfg.Logger.Warn("the topic did not keep its records: some may be gone that were acknowledged and never read", "topic", d.topic, "cleanup.policy was", d.have)
+		}
 	}
 	return nil
 }

@@ -160,7 +160,7 @@ func (t *topics) startGroups(ctx context.Context) error {
 	starts := make(map[string]kadm.Offsets)
 	for _, m := range missing {
 		if m.start > 0 && !t.cfg.StartMissing {
-			refused = append(refused, fmt.Errorf("%w: group %s has no committed offset in %s partition %d, whose log starts at %d: say that the group is new, or set its offset by hand",
+			refused = append(refused, fmt.Errorf("%w: group %s has no committed offset in %s partition %d, whose log starts at %d: if the group is new, run `dozaar topics apply --accept-unread`, which begins there; if it lost its offsets, set them by hand (kafka-consumer-groups.sh --reset-offsets), or what it had not read is in nobody's history",
 				ErrTopics, m.group, m.topic, m.id, m.start))
 			continue
 		}

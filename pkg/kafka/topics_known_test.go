@@ -230,6 +230,7 @@ func TestWatch(t *testing.T) {
 		"deleted":         {func(l *log) { l.remake(schemas.TopicReceipts, 0) }, "topic chat.receipts was deleted"},
 		"made again":      {func(l *log) { l.remake(schemas.TopicReceipts, 2) }, "dozaar topics adopt"},
 		"more partitions": {func(l *log) { l.extend(schemas.TopicReceipts, 3) }, "(it has 3 and had 2)"},
+		"compacted":       {func(l *log) { l.set(schemas.TopicReceipts, "cleanup.policy", "compact,delete") }, "topic chat.receipts is compacted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLog(t, 2)
@@ -254,6 +255,18 @@ func TestWatch(t *testing.T) {
 				t.Error("it did not notice")
 			}
 		})
+	}
+}
+
+// set changes a topic's configuration, as an operator would.
+func (l *log) set(topic, key, value string) {
+	l.t.Helper()
+	answer, err := l.admin().AlterTopicConfigs(l.t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: key, Value: &value}}, topic)
+	if err == nil {
+		_, err = answer.On(topic, nil)
+	}
+	if err != nil {
+		l.t.Fatal(err)
 	}
 }
 

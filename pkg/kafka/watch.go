@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/dozaar/dozaar/pkg/chat"
@@ -12,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// WatchConfig says which topics are to stay what they are.
+// WatchConfig says which topics, none of them compacted, are to stay what they are.
 type WatchConfig struct {
 	Config
 
@@ -38,7 +39,7 @@ func NewWatch(cfg WatchConfig) (*Watch, error) {
 }
 
 // Run looks at the topics until ctx ends, and returns an error that wraps ErrTopics and says what to do as soon
-// as one of them is another one. A cluster that does not answer says nothing.
+// as one of them is another one, or keeps its records no longer. A cluster that does not answer says nothing.
 func (w *Watch) Run(ctx context.Context) error {
 	client, err := kgo.NewClient(w.cfg.options()...)
 	if err != nil {
@@ -65,8 +66,25 @@ func (w *Watch) Run(ctx context.Context) error {
 			}
 		}
 		missing = gone
+		if compacted := w.compacted(ctx, admin); compacted != "" {
+			return fmt.Errorf("%w: topic %s is compacted (its cleanup.policy was changed): of a conversation's records all but the last are taken away, read or not; run `dozaar topics apply`",
+				ErrTopics, compacted)
+		}
 	}
 	return nil
+}
+
+// compacted names a topic whose records do not stay until they are read.
+func (w *Watch) compacted(ctx context.Context, admin *kadm.Client) string {
+	configs, _ := admin.DescribeTopicConfigs(ctx, names(w.cfg.Topics)...) // without an answer there is nothing to tell
+	for _, topic := range configs {
+		for _, c := range topic.Configs {
+			if c.Key == "cleanup.policy" && strings.Contains(c.MaybeValue(), "compact") {
+				return topic.Name
+			}
+		}
+	}
+	return ""
 }
 
 // other tells whether a topic is not the one that the store was filled from.
