@@ -28,7 +28,7 @@ type plant struct {
 // edit replaces what must stand exactly once in a file, named from the root of the repository.
 type edit struct{ file, was, becomes string }
 
-// plantSettle is how long a planted product is waited for: what it has lost never comes.
+// plantSettle is how long a planted product is waited for while nothing gets any further: what it has lost never comes.
 const plantSettle = 20 * time.Second
 
 // plants are all there are.
