@@ -107,10 +107,11 @@ func newMessageWorker(d *Deliver) *messageWorker {
 			name: "foreign", kind: "calm", found: []history.Fault{history.Foreign},
 			what: "a room puts nobody out who is removed, and lets in whoever asks",
 			edits: []edit{
-				{"pkg/gateway/members.go", `		if !r.members[s.user.ID] {
-			r.evict(s)
-		}
-`, `		_ = s
+				{"pkg/gateway/members.go", `func (r *room) evict(s *session) {
+`, `func (r *room) evict(s *session) {
+	if true {
+		return
+	}
 `},
 				{"pkg/gateway/room.go", `	if !r.members[s.user.ID] {
 		return false, chat.ErrNotFound
