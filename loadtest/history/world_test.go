@@ -235,6 +235,9 @@ func (w *world) accept(cv *worldConversation, m *worldMessage) {
 func (w *world) retry(cv *worldConversation) {
 	r := cv.retries[0]
 	cv.retries = cv.retries[1:]
+	if r.device.user == cv.members[2] && !cv.guest { // it would be refused
+		return
+	}
 	e := r.device.event(Send, r.worldMessage)
 	e.Seq, e.Message, e.Sender = 0, uuid.Nil, uuid.Nil
 	if r.other != 0 {

@@ -103,6 +103,7 @@ type world struct {
 	*Gateway
 	t         testing.TB
 	store     *storetest.Memory
+	mu        sync.Mutex // held while something is published
 	published []chat.Message
 	receipts  []chat.Receipt
 	owner     string // the gateway that owns every room; "" for none
@@ -148,6 +149,8 @@ func (w *world) Verify(_ context.Context, token string) (auth.Identity, error) {
 }
 
 func (w *world) PublishMessage(_ context.Context, m chat.Message) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.fault == nil {
 		w.published = append(w.published, m)
 	}
@@ -155,6 +158,8 @@ func (w *world) PublishMessage(_ context.Context, m chat.Message) error {
 }
 
 func (w *world) PublishReceipt(_ context.Context, r chat.Receipt) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.fault == nil {
 		w.receipts = append(w.receipts, r)
 	}
