@@ -28,7 +28,7 @@ func waits() []wait {
 		step("· · beside them, the read mark", "put_read_marks"),
 		step("· then the head", "put_heads"),
 		step("deliver: then who owns the room and the members, and the relay has it", "rebroadcast"),
-		step("· beside it, not waited for: the inbox rows, with their look-up", "put_inboxes"),
+		step("· beside it, waited for a tenth of a second at most: the inbox rows, with their look-up", "put_inboxes"),
 		{"gateway B: then the relay's entry is read (whole milliseconds)", gatewayB, "dozaar_relay_lag_seconds", ""},
 	}
 }
