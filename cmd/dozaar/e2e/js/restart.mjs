@@ -35,9 +35,9 @@ async function sender(room, socket) {
     room.sent.set(message, clientMessageId);
     for (let ack; !ack?.ok;) {
       ack = await socket.timeout(2_000).emitWithAck('send:message', { conversationId: room.id, message, clientMessageId }).catch(() => null);
-      if (ack?.ok) { room.acked.set(ack.messageId, message); acked++; } else await sleep(20);
+      if (ack?.ok) { room.acked.set(ack.messageId, message); acked++; } else await sleep(200);
     }
-    await sleep(2);
+    await sleep(40); // no faster than a socket may for long, nor so often refused that it is sent away
   }
 }
 
