@@ -38,7 +38,8 @@ func TestEngineAway(t *testing.T) {
 		sends, end := 0, time.Now().Add(awayFor)
 		for ; time.Now().Before(end); sends++ {
 			began := time.Now()
-			if code := room.send("meanwhile", newPerson("x").ID); code != e.sends {
+			// The first may be one that was through before all of the engine stood still.
+			if code := room.send("meanwhile", newPerson("x").ID); code != e.sends && (sends > 0 || code != "") {
 				t.Errorf("%s, %s: a send was answered %q after %v, want %q", e.node, e.leave, code, time.Since(began), e.sends)
 			}
 			time.Sleep(100 * time.Millisecond)
