@@ -36,7 +36,7 @@ func (c *deadLetterCmd) run(ctx context.Context, a *app, do func(context.Context
 		if err != nil {
 			return err
 		}
-		if err := d.waiting.untilEach(ctx, "Kafka", pingLimit, func(ctx context.Context) error { return kafka.Ping(ctx, to) }); err != nil {
+		if err := d.waiting.untilKafkaAnswers(ctx, to); err != nil {
 			return err
 		}
 		return do(ctx, to)

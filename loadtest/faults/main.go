@@ -140,18 +140,28 @@ func play(ctx context.Context, o options, drawn []kind) (code int, err error) {
 	return code, nil
 }
 
+// ready is a set of engines with what the roles want to find on it. end removes it, unless it is to be kept.
+func ready(ctx context.Context, o options, program, set string) (e *engines, end func() error, err error) {
+	if e, err = startEngines(ctx, o.dir, set); err != nil {
+		return nil, nil, err
+	}
+	end = e.clean
+	if o.keep {
+		end = func() error { return nil }
+	}
+	if err := prepare(ctx, o.dir, program, e); err != nil {
+		return nil, nil, errors.Join(err, end())
+	}
+	return e, end, nil
+}
+
 // playOn runs the rounds of kinds that want the same engines.
 func playOn(ctx context.Context, o options, program string, kinds []kind) (code int, err error) {
-	e, err := startEngines(ctx, o.dir, kinds[0].set)
+	e, end, err := ready(ctx, o, program, kinds[0].set)
 	if err != nil {
 		return 2, err
 	}
-	if !o.keep {
-		defer func() { err = errors.Join(err, e.clean()) }()
-	}
-	if err := prepare(ctx, o.dir, program, e); err != nil {
-		return 2, err
-	}
+	defer func() { err = errors.Join(err, end()) }()
 	for n := range o.rounds {
 		for _, k := range kinds {
 			r, err := playRound(ctx, o, program, e, k, n)

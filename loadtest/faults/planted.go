@@ -194,16 +194,11 @@ func playPlants(ctx context.Context, o options) (code int, err error) {
 	if err != nil {
 		return 2, err
 	}
-	e, err := startEngines(ctx, o.dir, single)
+	e, end, err := ready(ctx, o, program, single)
 	if err != nil {
 		return 2, err
 	}
-	if !o.keep {
-		defer func() { err = errors.Join(err, e.clean()) }()
-	}
-	if err := prepare(ctx, o.dir, program, e); err != nil {
-		return 2, err
-	}
+	defer func() { err = errors.Join(err, end()) }()
 	o.settle = plantSettle
 	for _, p := range drawn {
 		r, err := p.play(ctx, o, e)
