@@ -69,14 +69,7 @@ func (r *run) sends(random *rand.Rand, _ *errgroup.Group) func(time.Time) {
 		pick = func() int { return int(zipf.Uint64()) }
 	}
 	return func(due time.Time) {
-		c := r.conversations[pick()]
-		d := c.senders[random.IntN(len(c.senders))]
-		for range c.senders { // one that has not left, if there is one
-			if d.Wants(c.id) {
-				break
-			}
-			d = c.senders[random.IntN(len(c.senders))]
-		}
+		c, d := r.present(random, pick)
 		if random.Float64() < r.Typing {
 			d.Typing(c.id, true)
 		}
@@ -91,6 +84,20 @@ func (r *run) sends(random *rand.Rand, _ *errgroup.Group) func(time.Time) {
 			d.Send(m)
 		}
 	}
+}
+
+// present draws a conversation and a device that has not left it: who left sends nothing, and who waited for one to
+// come back would measure that. Only where everybody has left everything it is one who has.
+func (r *run) present(random *rand.Rand, pick func() int) (c *conversation, d *client.Device) {
+	for range 100 {
+		c = r.conversations[pick()]
+		for _, i := range random.Perm(len(c.senders)) {
+			if d = c.senders[i]; d.Wants(c.id) {
+				return c, d
+			}
+		}
+	}
+	return c, d
 }
 
 // fillers make texts longer, in what people write.
