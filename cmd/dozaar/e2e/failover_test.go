@@ -24,7 +24,7 @@ func TestRedisFailover(t *testing.T) {
 		set.sh("kill", masters[0])
 		for end := time.Now().Add(startPatience); len(set.redisMasters()) < len(masters); time.Sleep(100 * time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatalf("nobody took the place of %s; masters are %v", masters[0], set.redisMasters())
+				t.Fatalf("nobody took the place of %s of %v; masters are %v", masters[0], masters, set.redisMasters())
 			}
 		}
 		room.say("after the " + failover)

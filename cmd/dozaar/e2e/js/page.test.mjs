@@ -108,6 +108,7 @@ test('older messages come on scrolling up', async () => {
   const { lastSeq } = await must(socket, 'join:conversation', { conversationId });
   for (let i = 1; i <= 90; i++) await must(socket, 'send:message', { conversationId, message: `line ${i}.${run}` });
   socket.close();
+  await camera.filter({ hasText: 'line 90.' }).waitFor(); // stored, not only acknowledged
   await camera.click();
   await message(window, 'line 90.').waitFor();
   assert.equal(await message(window, /line 1\./).count(), 0);
