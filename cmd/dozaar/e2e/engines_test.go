@@ -122,3 +122,15 @@ func (s engineSet) redisMasters() (masters []string) {
 	}
 	return masters
 }
+
+// haveMasters waits until as many nodes as that say that they take writes.
+func (s engineSet) haveMasters(count int, when string) {
+	s.t.Helper()
+	masters := s.redisMasters()
+	for end := time.Now().Add(startPatience); len(masters) != count; masters = s.redisMasters() {
+		if time.Now().After(end) {
+			s.t.Fatalf("%s: the masters are %v, want %d", when, masters, count)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}

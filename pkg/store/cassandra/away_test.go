@@ -27,6 +27,7 @@ type proxy struct {
 	silent bool       // what is sent gets no answer
 	open   map[net.Conn]bool
 	lost   map[net.Conn]bool // these are silent for ever
+	answer []byte            // instead of what the server says, once
 }
 
 func newProxy(t *testing.T, target string) *proxy {
@@ -66,11 +67,11 @@ func (p *proxy) serve(client net.Conn) {
 		client.Close()
 		server.Close()
 	}
-	p.all.Go(func() { p.pass(server, client) })
-	p.pass(client, server)
+	p.all.Go(func() { p.pass(server, client, false) })
+	p.pass(client, server, true)
 }
 
-func (p *proxy) pass(to, from net.Conn) {
+func (p *proxy) pass(to, from net.Conn, answers bool) {
 	defer to.Close()
 	defer from.Close()
 	buffer := make([]byte, 64<<10)
@@ -81,11 +82,15 @@ func (p *proxy) pass(to, from net.Conn) {
 		}
 		p.mu.Lock()
 		silent := p.silent || p.lost[from]
+		said := buffer[:n]
+		if answers && p.answer != nil {
+			said, p.answer = p.answer, nil
+		}
 		p.mu.Unlock()
 		if silent {
 			continue
 		}
-		if _, err := to.Write(buffer[:n]); err != nil {
+		if _, err := to.Write(said); err != nil {
 			return
 		}
 	}
@@ -108,6 +113,33 @@ func (p *proxy) lose() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	maps.Copy(p.lost, p.open)
+}
+
+// A Cassandra that wakes up tells requests that have waited for too long so, without saying which: the number of the
+// request is 0 in its answer. The driver closes the connection for it, and that is an absence like any other.
+func TestOverloadedWithoutANumber(t *testing.T) {
+	cfg := migrated(t)
+	p := newProxy(t, cfg.Hosts[0])
+	cfg.Hosts = []string{p.listener.Addr().String()}
+	s := open(t, cfg)
+	const text = "Query timed out before it could start"
+	body := append([]byte{0, 0, 0x10, 0x01, 0, byte(len(text))}, text...) // Overloaded
+	frame := append([]byte{0x84, 0, 0, 0, 0, 0, 0, 0, byte(len(body))}, body...)
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		p.mu.Lock()
+		p.answer = frame
+		p.mu.Unlock()
+		_, err := s.Conversation(t.Context(), chat.NewID())
+		if !errors.Is(err, chat.ErrUnavailable) && !errors.Is(err, chat.ErrNotFound) {
+			t.Fatalf("got %v, want that the service is not available", err)
+		}
+		if err != nil && strings.Contains(err.Error(), text) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the answer without a number did not come: %v", err)
+		}
+	}
 }
 
 // Connections over a network that was cut may stay silent for long after it is back. They are given up, and new ones serve.

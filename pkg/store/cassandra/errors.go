@@ -78,6 +78,11 @@ func transient(err error) bool {
 			return true
 		}
 	}
+	// Cassandra answers a request that waited for too long without the request's number. The driver then closes the
+	// connection, and this, which has no name outside, is what it tells all that waited there.
+	if fmt.Sprintf("%T", err) == "*gocql.protocolError" {
+		return true
+	}
 	var network net.Error
 	return errors.As(err, &network)
 }
