@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -62,6 +63,11 @@ func (c *Config) options(more ...kgo.Opt) []kgo.Opt {
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(c.ClientID),
 		kgo.WithLogger(clientLog{c.Logger}),
+		// A broker that dies or hangs is found out within seconds: who leads now is asked again a second after it was
+		// told last, where the library would let five pass; and a request is given up four seconds after it should have
+		// been answered, where it would let ten.
+		kgo.MetadataMinAge(time.Second),
+		kgo.RequestTimeoutOverhead(4 * time.Second),
 	}
 	if c.TLS != nil {
 		options = append(options, kgo.DialTLSConfig(c.TLS)) // each dial sets the name to check

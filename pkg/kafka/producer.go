@@ -88,7 +88,9 @@ func NewProducer(cfg ProducerConfig, codec Encoder) (*Producer, error) {
 		kgo.MaxBufferedRecords(cfg.MaxBufferedRecords),
 		kgo.MaxBufferedBytes(cfg.MaxBufferedBytes),
 		kgo.RecordDeliveryTimeout(max(cfg.DeliveryTimeout, time.Second)), // the client allows no less; publish does
-		kgo.ProduceRequestTimeout(max(cfg.DeliveryTimeout, time.Second)),
+		// Less than a delivery may take: there is time to try the broker that took over. The broker forgets nothing
+		// that it does late, and the idempotent producer repeats nothing.
+		kgo.ProduceRequestTimeout(max(cfg.DeliveryTimeout/4, time.Second)),
 	)...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka producer: %w", err)
