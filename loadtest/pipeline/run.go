@@ -40,7 +40,7 @@ func (r rate) String() string {
 
 func fullPlan() plan {
 	return plan{
-		rounds: 3, publish: true, conversations: floorTalks, rates: []rate{500, 2000, 0}, window: 4 * floorTalks,
+		rounds: 3, publish: true, conversations: floorTalks, rates: []rate{100, 500, 2000, 0}, window: 4 * floorTalks,
 		heat: 20 * time.Second, warm: 3 * time.Second, length: 10 * time.Second, floorWarm: time.Second, floorLength: 5 * time.Second,
 		profile: 15 * time.Second,
 	}
