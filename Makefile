@@ -83,6 +83,10 @@ bench-sockets: need-go need-node ## pkg/socketio beside the bare library, Node's
 bench-pipeline: need-go ## what a message costs each process and engine, beside the raw clients; starts its own engines (as `make engines`); writes docs/benchmarks/pipeline.md
 	go run ./loadtest/pipeline
 
+.PHONY: bench-cold
+bench-cold: build ## a deliver that knows nothing is given a message of each of 100,000 conversations within a minute; starts its own engines; writes docs/benchmarks/pipeline.md
+	deploy/engines/with.sh go run ./loadtest/cold -publish
+
 .PHONY: bench-storm
 bench-storm: need-go ## what a connected client notices while others are turned away; writes docs/benchmarks/sockets.md
 	go run ./loadtest/sockets -storm

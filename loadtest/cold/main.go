@@ -1,0 +1,209 @@
+// Command cold measures a cold start: a deliver that knows nothing is given one message of each of very many
+// conversations, so that each has to be looked up before its message can be numbered; beside it, the same with a deliver
+// that knows them all.
+//
+//	deploy/engines/with.sh go run ./loadtest/cold     100,000 conversations, each touched once in a minute
+//
+// The engines are those of the environment and are written to. Conversations go straight into the store and messages straight
+// into the topic, as gateways publish them; what is measured is deliver, by its own metrics. It needs bin/dozaar.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	mathrand "math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dozaar/dozaar/loadtest/bench"
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/kafka"
+	"github.com/dozaar/dozaar/pkg/store/cassandra"
+	"github.com/dozaar/dozaar/schemas"
+	"github.com/dozaar/dozaar/schemas/registry"
+)
+
+// page gets what was measured.
+const page = "docs/benchmarks/pipeline.md"
+
+func main() {
+	count := flag.Int("conversations", 100_000, "so many")
+	during := flag.Duration("during", time.Minute, "in which each is touched once")
+	publish := flag.Bool("publish", false, "write the table of "+page)
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := measure(ctx, os.Stdout, *count, *during, *publish); err != nil {
+		fmt.Fprintln(os.Stderr, "cold:", err)
+		os.Exit(1)
+	}
+}
+
+func measure(ctx context.Context, out io.Writer, count int, during time.Duration, publish bool) (err error) {
+	dir, err := os.MkdirTemp("", "dozaar-cold-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // a folder for this run
+	var key [32]byte
+	_, _ = rand.Read(key[:]) // never fails, by its contract
+	env := append(os.Environ(), "DOZAAR_DATA_DIR="+dir, "DOZAAR_JWT_SECRET="+hex.EncodeToString(key[:]), "DOZAAR_LOG_LEVEL=warn")
+	for _, command := range []string{"migrate", "schemas apply", "topics apply"} {
+		cmd := exec.CommandContext(ctx, "bin/dozaar", strings.Fields(command)...) //nolint:gosec // words of this file
+		cmd.Env = env
+		if said, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("dozaar %s: %w\n%s", command, err, said)
+		}
+	}
+	producer, err := connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer producer.Close(context.WithoutCancel(ctx)) //nolint:errcheck // each record was waited for
+	fmt.Fprintf(os.Stderr, "making %d conversations\n", count)
+	conversations, err := populate(ctx, count)
+	if err != nil {
+		return err
+	}
+	var rows strings.Builder
+	d := &role{env: env, log: filepath.Join(dir, "deliver.log")}
+	defer func() { err = errors.Join(err, d.stop()) }()
+	for _, pass := range []struct {
+		name string
+		cold bool
+	}{
+		{"the first message of each", true},
+		{"the second, deliver having been started anew: **cold**", true},
+		{"the third, deliver knowing them all", false},
+	} {
+		if pass.cold {
+			if err := errors.Join(d.stop(), d.start(ctx)); err != nil {
+				return err
+			}
+		}
+		fmt.Fprintln(os.Stderr, pass.name)
+		row, err := d.touch(ctx, producer, conversations, during)
+		if err != nil {
+			return fmt.Errorf("%s: %w", pass.name, err)
+		}
+		fmt.Fprintf(&rows, "| %s | %s |\n", pass.name, row)
+	}
+	text := fmt.Sprintf("%s conversations, a message to each within %v, in no order.\n\n", thousands(count), during) +
+		"| deliver is given | stored a second | record to stored: p50 s | p99 s | most parked at once | CPU of deliver, µs a message | its memory, MB |\n" +
+		"|---|--:|--:|--:|--:|--:|--:|\n" + rows.String()
+	if publish {
+		return bench.Publish(page, "cold", text)
+	}
+	_, err = io.WriteString(out, text)
+	return err
+}
+
+func thousands(n int) string { return fmt.Sprintf("%d,%03d", n/1000, n%1000) }
+
+// connect makes a producer like a gateway's.
+func connect(ctx context.Context) (*kafka.Producer, error) {
+	client, err := registry.New(nil, os.Getenv("DOZAAR_SCHEMA_REGISTRY_URL"))
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	codec, err := schemas.NewCodec(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	return kafka.NewProducer(kafka.ProducerConfig{Config: kafka.Config{Brokers: strings.Split(os.Getenv("DOZAAR_KAFKA_BROKERS"), ",")}}, codec)
+}
+
+// populate makes conversations of two: a buyer of its own each, and sellers that have a hundred.
+func populate(ctx context.Context, count int) ([]chat.Conversation, error) {
+	store, err := cassandra.Open(ctx, cassandra.Config{
+		Hosts: strings.Split(os.Getenv("DOZAAR_CASSANDRA_HOSTS"), ","), Keyspace: os.Getenv("DOZAAR_CASSANDRA_KEYSPACE"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close() //nolint:errcheck // all of it was written
+	sellers := make([]chat.ID, (count+99)/100)
+	for i := range sellers {
+		sellers[i] = chat.NewID()
+	}
+	all := make([]chat.Conversation, count)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(64)
+	for i := range all {
+		group.Go(func() error {
+			now := time.Now().UTC().Truncate(time.Millisecond)
+			c := chat.Conversation{ID: chat.NewID(), CreatedAt: now, Members: []chat.Member{
+				{UserID: chat.NewID(), Username: "buyer"}, {UserID: sellers[i%len(sellers)], Username: "seller"},
+			}}
+			stored, _, err := store.CreateConversation(ctx, c)
+			all[i] = stored
+			return err
+		})
+	}
+	return all, group.Wait()
+}
+
+// touch publishes a message to each conversation, spread over the time, and waits until deliver has stored them all.
+func (d *role) touch(ctx context.Context, producer *kafka.Producer, conversations []chat.Conversation, during time.Duration) (row string, err error) {
+	before, err := d.look(ctx)
+	if err != nil {
+		return "", err
+	}
+	begun := time.Now()
+	group, publishing := errgroup.WithContext(ctx)
+	group.SetLimit(1024)
+	for n, i := range mathrand.Perm(len(conversations)) {
+		time.Sleep(time.Until(begun.Add(during * time.Duration(n) / time.Duration(len(conversations)))))
+		group.Go(func() error {
+			c := conversations[i]
+			return producer.PublishMessage(publishing, chat.Message{
+				ID: chat.NewID(), ConversationID: c.ID, Sender: chat.User{ID: c.Members[0].UserID, Username: c.Members[0].Username}, Text: "Is it still available?",
+				CreatedAt: time.Now().UTC().Truncate(time.Millisecond),
+			})
+		})
+		if publishing.Err() != nil {
+			break
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return "", err
+	}
+	now, parked := before, 0.0
+	for last, moved := 0.0, time.Now(); ; {
+		if now, err = d.look(ctx); err != nil {
+			return "", err
+		}
+		stored := now.stored.count() - before.stored.count()
+		parked = max(parked, now.parked)
+		if stored >= float64(len(conversations)) {
+			break
+		}
+		if stored > last {
+			last, moved = stored, time.Now()
+		} else if time.Since(moved) > time.Minute {
+			return "", fmt.Errorf("only %.0f of %d were stored, and no more for a minute", stored, len(conversations))
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	took := time.Since(begun).Seconds()
+	waits := now.stored.since(before.stored)
+	return fmt.Sprintf("%.0f | %.3g | %.3g | %.0f | %.0f | %.0f", float64(len(conversations))/took, waits.quantile(0.5), waits.quantile(0.99),
+		parked, (now.cpu-before.cpu)/float64(len(conversations))*1e6, now.memory/1e6), nil
+}
