@@ -44,8 +44,9 @@ func main() {
 	publish := flag.Bool("publish", false, "write the table of "+page)
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := measure(ctx, os.Stdout, *count, *during, *publish); err != nil {
+	err := measure(ctx, os.Stdout, *count, *during, *publish)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "cold:", err)
 		os.Exit(1)
 	}
@@ -181,7 +182,8 @@ func (d *role) touch(ctx context.Context, producer *kafka.Producer, conversation
 	if err := group.Wait(); err != nil {
 		return "", err
 	}
-	now, parked := before, 0.0
+	var now sight
+	parked := 0.0
 	for last, moved := 0.0, time.Now(); ; {
 		if now, err = d.look(ctx); err != nil {
 			return "", err

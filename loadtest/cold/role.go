@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 
@@ -36,9 +37,9 @@ func (d *role) start(ctx context.Context) error {
 	if err = errors.Join(err, l.Close()); err != nil {
 		return err
 	}
-	defer log.Close() //nolint:errcheck // the child has its own
+	defer log.Close()                             //nolint:errcheck // the child has its own
 	d.cmd = exec.Command("bin/dozaar", "deliver") //nolint:noctx // stop ends it
-	d.cmd.Env = append(d.env, "DOZAAR_ADMIN_LISTEN="+d.admin)
+	d.cmd.Env = slices.Concat(d.env, []string{"DOZAAR_ADMIN_LISTEN=" + d.admin})
 	d.cmd.Stdout, d.cmd.Stderr = log, log
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is ours to pass on
 	if err := d.cmd.Start(); err != nil {
