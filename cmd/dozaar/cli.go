@@ -44,24 +44,21 @@ const description = `Real-time chat for marketplaces: Socket.IO at the front; Ka
 
 Start with: dozaar all --dev
 
-Every setting is a flag, an environment variable and a key of the YAML file. Flags win over the environment, the environment wins over the file. An empty variable counts as not set.`
+Every setting is a flag, an environment variable and a key of the YAML file. Flags win over the environment, the environment wins over the file. An empty variable counts as not set; one that is nearly a setting is refused.`
 
 // app is what commands are given: where to write, and what was said about settings.
 type app struct {
-	env            lookup
+	env            environment
 	stdout, stderr io.Writer
 	settings       *settings
 }
-
-// lookup is os.LookupEnv, or what a test puts in its place.
-type lookup func(name string) (value string, ok bool)
 
 // errHelpShown ends the parsing when help was asked for and given.
 var errHelpShown = errors.New("help was shown")
 
 // run is the whole program: it parses args, calls the command, and returns the exit code. Errors go to
 // stderr, one line each.
-func run(ctx context.Context, args []string, env lookup, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, env environment, stdout, stderr io.Writer) int {
 	a := &app{env: env, stdout: stdout, stderr: stderr}
 	nothingSaid := len(args) == 0
 	if nothingSaid {

@@ -22,16 +22,8 @@ type result struct {
 // dozaar runs the program in a world whose only environment is env, given as NAME=value.
 func dozaar(t *testing.T, env []string, args ...string) result {
 	t.Helper()
-	world := map[string]string{}
-	for _, pair := range env {
-		name, value, _ := strings.Cut(pair, "=")
-		world[name] = value
-	}
 	var stdout, stderr bytes.Buffer
-	code := run(context.Background(), args, func(name string) (string, bool) {
-		value, ok := world[name]
-		return value, ok
-	}, &stdout, &stderr)
+	code := run(context.Background(), args, environmentOf(env), &stdout, &stderr)
 	return result{code, stdout.String(), stderr.String()}
 }
 

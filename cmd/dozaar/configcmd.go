@@ -55,6 +55,9 @@ func (c *configCheckCmd) Run(parent *configCmd, a *app) error {
 	if err := found.err(); err != nil {
 		return err
 	}
+	for _, one := range a.settings.strange {
+		fmt.Fprintln(a.stderr, "dozaar:", one)
+	}
 	_, err := fmt.Fprintln(a.stdout, "the configuration is valid")
 	return err
 }

@@ -30,6 +30,7 @@ func (a *app) deploy(ctx context.Context, tool toolConfig, cfg Config, needs []s
 	if err != nil {
 		return fmt.Errorf("DOZAAR_LOG_LEVEL, DOZAAR_LOG_FORMAT: %w", err)
 	}
+	a.settings.warn(log)
 	return do(ctx, deployment{
 		cfg: cfg, engines: cfg.given(), telling: telling{"dozaar", log, nil}, waiting: &waiting{log: log, patience: max(tool.Wait, 1)},
 	})

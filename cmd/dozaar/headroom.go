@@ -10,9 +10,9 @@ const headroomBytes = 64 << 20
 // a fifth of deliver's CPU. It is memory that is never touched: the system gives none for it, and the collector, whose
 // measure is what is in use, counts it. What it costs is up to as much garbage. Who sets GOGC or GOMEMLIMIT has
 // decided otherwise: then there is none. It lasts until release is called.
-func headroom(env lookup) (release func()) {
+func headroom(env environment) (release func()) {
 	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
-		if value, set := env(name); set && value != "" {
+		if env[name] != "" {
 			return func() {}
 		}
 	}

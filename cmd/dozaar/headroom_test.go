@@ -39,7 +39,7 @@ func TestHeadroom(t *testing.T) {
 		return m.NextGC - m.HeapAlloc
 	}
 	before, used := next(), resident()
-	release := headroom(func(string) (string, bool) { return "", false })
+	release := headroom(environment{})
 	if got := next(); got < headroomBytes {
 		t.Errorf("the next collection comes after %d KiB, without headroom after %d", got>>10, before>>10)
 	}
@@ -48,7 +48,7 @@ func TestHeadroom(t *testing.T) {
 	}
 	release()
 	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
-		release := headroom(func(asked string) (string, bool) { return "200", asked == name })
+		release := headroom(environment{name: "200"})
 		if got := next(); got >= headroomBytes {
 			t.Errorf("with %s the next collection comes after %d KiB", name, got>>10)
 		}

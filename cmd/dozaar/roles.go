@@ -102,6 +102,7 @@ func (a *app) runRole(ctx context.Context, role string, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	a.settings.warn(p.log)
 	return p.run(ctx, func(ctx context.Context) error {
 		if role == roleAll {
 			return p.all(ctx)

@@ -19,10 +19,11 @@ import (
 //
 // Only the flags of the command that runs are looked at: a variable that it does not use may be anything.
 type settings struct {
-	env      lookup
+	env      environment
 	path     string        // of the file, or ""
 	file     kong.Resolver // nil: no file
-	problems problems      // what could not be read; those flags have their defaults
+	problems problems      // what could not be read, or is nobody's; those flags have their defaults
+	strange  []string      // variables that are nobody's, and no problem
 }
 
 // variable is the environment variable of a flag.
@@ -62,8 +63,8 @@ func (s *settings) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 }
 
 func (s *settings) variable(flag string) (string, bool) {
-	value, ok := s.env(variable(flag))
-	return value, ok && value != ""
+	value := s.env[variable(flag)]
+	return value, value != ""
 }
 
 // readable returns value if the flag takes it, else nil, and notes the problem.
@@ -103,6 +104,7 @@ type configFile string
 // up in it. What is wrong with it is a problem like others, so that they are told together.
 func (c *cli) BeforeResolve(ctx *kong.Context, a *app) error { //nolint:unparam // kong wants this shape
 	s := a.settings
+	s.findUnknownVariables(ctx)
 	for _, flag := range ctx.Model.Flags {
 		if flag.Name == "config" {
 			given, _ := ctx.FlagValue(flag).(configFile)
@@ -130,13 +132,8 @@ func (c *cli) BeforeResolve(ctx *kong.Context, a *app) error { //nolint:unparam 
 
 // findUnknown notes keys that are nobody's: in a file, a misspelt setting shall not be passed over.
 func (s *settings) findUnknown(data []byte, root *kong.Node) {
-	known := map[string]bool{}
-	_ = kong.Visit(root, func(v kong.Visitable, next kong.Next) error {
-		if flag, ok := v.(*kong.Flag); ok && isSetting(flag) && flag.Name != "config" {
-			known[flag.Name] = true
-		}
-		return next(nil)
-	})
+	known := settingsOf(root)
+	delete(known, "config")
 	var content map[string]any
 	if yaml.Unmarshal(data, &content) != nil {
 		return // the loader has said so
@@ -146,6 +143,18 @@ func (s *settings) findUnknown(data []byte, root *kong.Node) {
 			s.problems = append(s.problems, problem{where: s.path, what: fmt.Sprintf("there is no setting %q; `dozaar config` prints all", key)})
 		}
 	}
+}
+
+// settingsOf are the flags of every command that configure.
+func settingsOf(root *kong.Node) map[string]bool {
+	all := map[string]bool{}
+	_ = kong.Visit(root, func(v kong.Visitable, next kong.Next) error {
+		if flag, ok := v.(*kong.Flag); ok && isSetting(flag) {
+			all[flag.Name] = true
+		}
+		return next(nil)
+	})
+	return all
 }
 
 // flatten lists a file's keys; nested ones are joined by a dash, as kong-yaml does.

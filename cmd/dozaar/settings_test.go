@@ -295,7 +295,7 @@ func TestAllStopsBeforeStartingOnAWrongConfiguration(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	var stderr strings.Builder
-	env := func(name string) (string, bool) { return "-1", name == "DOZAAR_KAFKA_PARTITIONS" }
+	env := environment{"DOZAAR_KAFKA_PARTITIONS": "-1"}
 	if code := run(ctx, []string{"all", "--dev", "--data-dir", t.TempDir()}, env, io.Discard, &stderr); code != exitFailed || !strings.Contains(stderr.String(), "DOZAAR_KAFKA_PARTITIONS") {
 		t.Fatalf("exit code %d: %s", code, stderr.String())
 	}
