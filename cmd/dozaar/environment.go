@@ -64,7 +64,7 @@ func (s *settings) findUnknownVariables(ctx *kong.Context) {
 // warn tells of what is in the environment for nothing.
 func (s *settings) warn(log *slog.Logger) {
 	for _, one := range s.strange {
-		log.Warn("a variable has no effect", "variable", one)
+		log.Warn("a variable has no effect", "which", one)
 	}
 }
 

@@ -102,7 +102,11 @@ func migrate(ctx context.Context, cfg Config, files []migration) (done []string,
 		return nil, err
 	}
 	defer m.unlock(ctx)
-	return m.apply(ctx, files)
+	if done, err = m.apply(ctx, files); err != nil {
+		return done, err
+	}
+	have, err := columns(ctx, session, cfg.Keyspace)
+	return done, cmp.Or(err, complete(cfg.Keyspace, files, have))
 }
 
 // ddlTimeout is how long one change of the schema may take.
@@ -116,21 +120,10 @@ func coordinator(ctx context.Context, cfg Config) (only func(*gocql.HostInfo) bo
 		return nil, 0, err
 	}
 	defer session.Close()
-	// One request: the node that answers it knows the others, and two requests may be answered by two nodes, which
-	// would each leave itself out.
-	iter := session.Query("SELECT host_id FROM system.peers_v2").WithContext(ctx).Consistency(gocql.One).Iter()
-	var ids []gocql.UUID
-	for id := (gocql.UUID{}); iter.Scan(&id); {
-		ids = append(ids, id)
-	}
-	if err := iter.Close(); err != nil {
+	ids, _, err := members(ctx, session)
+	if err != nil {
 		return nil, 0, err
 	}
-	own, err := gocql.ParseUUID(iter.Host().HostID())
-	if err != nil {
-		return nil, 0, fmt.Errorf("the id of a node: %w", err)
-	}
-	ids = append(ids, own)
 	slices.SortFunc(ids, func(a, b gocql.UUID) int { return bytes.Compare(a[:], b[:]) })
 	first := ids[0].String()
 	return func(h *gocql.HostInfo) bool { return h.HostID() == first }, len(ids), nil
@@ -142,13 +135,19 @@ func createKeyspace(ctx context.Context, cfg Config, only func(*gocql.HostInfo) 
 		return err
 	}
 	defer session.Close()
-	factor := 1
-	if nodes >= 3 {
-		factor = 3
+	factor := cfg.Replication
+	if factor == 0 {
+		factor = 1
+		if nodes >= 3 {
+			factor = 3
+		}
+	}
+	if err := checkReplicas(ctx, session, cfg, factor); err != nil {
+		return err
 	}
 	for _, statement := range []string{
 		fmt.Sprintf(`CREATE KEYSPACE IF NOT EXISTS %s WITH replication = {'class': 'NetworkTopologyStrategy', 'replication_factor': %d}`,
-			cfg.Keyspace, cmp.Or(cfg.Replication, factor)),
+			cfg.Keyspace, factor),
 		fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s.migrations (number int PRIMARY KEY, name text, hash blob, applied_at timestamp)`, cfg.Keyspace),
 		fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s.migration_lock (name text PRIMARY KEY, owner uuid)`, cfg.Keyspace),
 	} {

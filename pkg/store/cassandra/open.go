@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 
 	"github.com/gocql/gocql"
 
@@ -21,8 +22,9 @@ type Store struct {
 	serial      gocql.Consistency // of reads that must see what a lightweight transaction is deciding
 }
 
-// Open connects and checks that the tables are there. An error wraps ErrSchema where they are not, ErrRefused where
-// the cluster does not let us in, and chat.ErrUnavailable where it does not answer; a newer schema than this program knows is good enough.
+// Open connects and checks that the tables are there. An error wraps ErrSchema where they are not, ErrDamaged where
+// they are no longer whole, ErrReplicas where no quorum could answer, ErrRefused where the cluster does not let us in, and
+// chat.ErrUnavailable where it does not answer; a newer schema than this program knows is good enough.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
 	operations, err := store.NewOperations(cfg.Registerer)
@@ -36,6 +38,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	session, err := connect(ctx, cfg, cfg.Keyspace, nil)
 	if err != nil {
 		return nil, classify(ctx, "open", err)
+	}
+	for _, err := range unresolved(ctx, cfg.Hosts) {
+		cfg.Logger.WarnContext(ctx, "a host of Cassandra's is not known; the others do without it", "error", err)
 	}
 	cfg.Logger.InfoContext(ctx, "store opened", "keyspace", cfg.Keyspace, "schema", version, "consistency", cfg.Consistency)
 	return &Store{
@@ -74,6 +79,13 @@ func connect(ctx context.Context, cfg Config, keyspace string, only func(*gocql.
 		if refused(o.err) {
 			return nil, fmt.Errorf("%w: %w", ErrRefused, o.err)
 		}
+		if unknown := unresolved(ctx, cfg.Hosts); len(unknown) == len(cfg.Hosts) {
+			err := unknown[0]
+			for _, another := range unknown[1:] {
+				err = fmt.Errorf("%w; %w", err, another)
+			}
+			return nil, err // of the network, which may pass
+		}
 		return nil, fmt.Errorf("%w: %w", chat.ErrUnavailable, o.err) // nobody there, which may pass
 	case <-ctx.Done():
 		go func() { // it comes to its end by its own timeouts
@@ -85,35 +97,18 @@ func connect(ctx context.Context, cfg Config, keyspace string, only func(*gocql.
 	}
 }
 
-// checkSchema reads the version of the keyspace's tables, on a session that does not need the keyspace to exist.
-func checkSchema(ctx context.Context, cfg Config) (version int, err error) {
-	session, err := connect(ctx, cfg, "", nil)
-	if err != nil {
-		return 0, err
-	}
-	defer session.Close()
-	files, err := migrations()
-	if err != nil {
-		return 0, err
-	}
-	var tables int
-	if err := session.Query(`SELECT count(*) FROM system_schema.tables WHERE keyspace_name = ? AND table_name = 'migrations'`,
-		cfg.Keyspace).WithContext(ctx).Consistency(gocql.LocalOne).Scan(&tables); err != nil {
-		return 0, err
-	}
-	if tables == 0 {
-		return 0, fmt.Errorf("keyspace %s has no tables: %w", cfg.Keyspace, ErrSchema)
-	}
-	done, err := applied(ctx, session, cfg.Keyspace)
-	if err != nil {
-		return 0, err
-	}
-	for _, f := range files {
-		if _, ok := done[f.number]; !ok {
-			return 0, fmt.Errorf("keyspace %s lacks %s: %w", cfg.Keyspace, f.name, ErrSchema)
+// unresolved is why hosts have no address, of those that have none: the driver says it of none by name.
+func unresolved(ctx context.Context, hosts []string) (why []error) {
+	for _, host := range hosts {
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		_, err := net.DefaultResolver.LookupHost(ctx, host)
+		if dns, ok := errors.AsType[*net.DNSError](err); ok {
+			why = append(why, dns)
 		}
 	}
-	return len(done), nil
+	return why
 }
 
 // Ping asks a quorum for a row that may not exist.
