@@ -88,10 +88,14 @@ func (r *Registry) Register(ctx context.Context, subject, schema string) (int, e
 		}
 	}
 	id, err := r.client.RegisterSchema(ctx, subject, sr.Schema{Schema: schema}, -1, -1)
-	if err != nil {
-		return 0, fault(err)
+	if err == nil {
+		return id, nil
 	}
-	return id, nil
+	if answer, ok := errors.AsType[*sr.ResponseError](err); ok && answer.StatusCode == http.StatusConflict {
+		return 0, fmt.Errorf("%w; what the subject has already (GET /subjects/%s/versions) is another release's, or not ours at all: then delete it, or give Dozaar a registry of its own",
+			fault(err), subject)
+	}
+	return 0, fault(err)
 }
 
 // Compatibility is the subject's level, such as FULL_TRANSITIVE, or "" where it has none of its own.
@@ -114,6 +118,9 @@ var ErrRefused = errors.New("the schema registry does not let us in")
 
 func fault(err error) error {
 	answer, answered := errors.AsType[*sr.ResponseError](err)
+	if answered && answer.ErrorCode == 0 { // not a registry's words, but somebody's page
+		err = fmt.Errorf("%s %s was answered with %d, and not by a schema registry", answer.Method, answer.URL, answer.StatusCode)
+	}
 	switch {
 	case answered && sr.IsNotFoundError(answer.ErrorCode):
 		return fmt.Errorf("%w: %w", schemas.ErrNotRegistered, err)

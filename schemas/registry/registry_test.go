@@ -103,6 +103,39 @@ func TestNotThereOrAway(t *testing.T) {
 	}
 }
 
+// Whoever else answers is named, and what he says is not repeated: it may be a page of any length.
+func TestAnswersOfSomebodyElse(t *testing.T) {
+	for _, status := range []int{http.StatusOK, http.StatusNotFound, http.StatusBadGateway} {
+		page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte("<html>" + strings.Repeat("welcome ", 1000)))
+		}))
+		defer page.Close()
+		_, err := schemas.Register(t.Context(), client(t, page.URL))
+		if !errors.Is(err, chat.ErrUnavailable) || !strings.Contains(err.Error(), page.URL) || strings.Contains(err.Error(), "welcome") {
+			t.Errorf("a page with %d: %v", status, err)
+		}
+	}
+}
+
+// A subject with somebody else's schema is not tried again, and it is said what may be done.
+func TestASubjectOfSomebodyElse(t *testing.T) {
+	foreign := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			w.WriteHeader(http.StatusConflict)
+			_, _ = w.Write([]byte(`{"error_code":409,"message":"Schema being registered is incompatible with an earlier schema"}`))
+			return
+		}
+		_, _ = w.Write([]byte(`{"compatibility":"FULL_TRANSITIVE"}`))
+	}))
+	defer foreign.Close()
+	_, err := schemas.Register(t.Context(), client(t, foreign.URL))
+	if err == nil || errors.Is(err, chat.ErrUnavailable) || !strings.Contains(err.Error(), "incompatible with an earlier") ||
+		!strings.Contains(err.Error(), "GET /subjects/"+schemas.Events()[0].Subject()+"/versions") {
+		t.Errorf("it says %v", err)
+	}
+}
+
 // Check tells what is missing, what means something else now, and a subject that would take anything.
 func TestCheck(t *testing.T) {
 	fake := srfake.New()
