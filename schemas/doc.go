@@ -7,7 +7,10 @@
 // ids once, when it is made, so that encoding never waits for it; decoding asks only about ids that it
 // has not seen, which another version of this program registered.
 //
+// A record's headers are CloudEvents 1.0's (ce_id, ce_type, ce_source, ce_time, ce_specversion, content-type) and, where
+// whoever asked for the event sent a W3C trace context, its traceparent.
+//
 // Versions are immutable: a change is a new file beside the old one, and has to be compatible both ways
-// with every earlier version (FULL_TRANSITIVE). The package does no network I/O itself: what it needs of
+// with every earlier version (FULL_TRANSITIVE, [Evolution]); the tests and `dozaar schemas apply` refuse one that is not. The package does no network I/O itself: what it needs of
 // a registry is the interface [Registry], and schemas/registry has the client.
 package schemas

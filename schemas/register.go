@@ -23,9 +23,15 @@ type Registered struct {
 }
 
 // Register registers every version of every event's schema, always in the same order. On a cluster of one's own it
-// is a step of a deployment, never a side effect of producing.
+// is a step of a deployment, never a side effect of producing. Versions that are not compatible with each other are
+// refused before the registry hears of any: it may be one that would take them.
 func Register(ctx context.Context, r Registrar) ([]Registered, error) {
 	var all []Registered
+	for _, e := range Events() {
+		if err := Evolution(e.Versions()); err != nil {
+			return nil, fmt.Errorf("%s is not %s: %w", e.Name, Compatibility, err)
+		}
+	}
 	for _, e := range Events() {
 		for i, text := range e.Versions() {
 			id, err := r.Register(ctx, e.Subject(), text)

@@ -49,7 +49,7 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 		deadlines(w, began.Add(a.Timeout))
 		ctx, cancel := context.WithTimeout(r.Context(), a.Timeout)
 		defer cancel()
-		r = r.WithContext(ctx)
+		r = r.WithContext(chat.WithTraceParent(ctx, r.Header.Get("Traceparent")))
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			a.recovered(rec, r, recover())

@@ -293,11 +293,13 @@ func (s *store) StoredByID(ctx context.Context, ids []chat.ID) (map[chat.ID]chat
 type publisher struct {
 	err      error
 	messages []chat.Message
+	trace    string // of the last message
 	events   []chat.ConversationEvent
 }
 
-func (p *publisher) PublishMessage(_ context.Context, m chat.Message) error {
+func (p *publisher) PublishMessage(ctx context.Context, m chat.Message) error {
 	if p.err == nil {
+		p.trace = chat.TraceParent(ctx)
 		p.messages = append(p.messages, m)
 	}
 	return p.err

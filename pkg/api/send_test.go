@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +33,9 @@ func TestSend(t *testing.T) {
 		m := h.publisher.messages[0]
 		if m.Sender != sender || m.ConversationID != c.ID || m.Text != "Your parcel is on its way" || len(m.AttachmentURLs) != 1 || m.Seq != 0 {
 			t.Errorf("published %+v", m)
+		}
+		if h.publisher.trace != "" {
+			t.Errorf("the trace %q came from nowhere", h.publisher.trace)
 		}
 		if got.MessageID != m.ID || m.ID.Version() != 7 || got.ConversationID != c.ID || got.ClientMessageID != (chat.ID{}) || got.CreatedAt != "2026-01-31T12:00:00.123Z" {
 			t.Errorf("answered %+v", got)
@@ -77,4 +82,21 @@ func TestSendRefusesIDsFromTheFuture(t *testing.T) {
 	h.do("POST", at, "buyer", v7(h.clock.Add(4*time.Minute))).into(t, http.StatusCreated, new(sent))
 	h.do("POST", at, "buyer", v7(h.clock.Add(-1000*time.Hour))).into(t, http.StatusCreated, new(sent))
 	h.do("POST", at, "buyer", v7(h.clock.Add(6*time.Minute))).problem(t, http.StatusBadRequest, chat.CodeInvalid, "clientMessageId")
+}
+
+// The trace of a request goes with what is published for it.
+func TestSendCarriesTheTrace(t *testing.T) {
+	h := newHarness(t)
+	c := h.conversation(buyer, seller)
+	const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	for given, want := range map[string]string{trace: trace, "nonsense": ""} {
+		body := `{"message":"hello"}`
+		r := httptest.NewRequest("POST", "/v1/conversations/"+c.ID.String()+"/messages", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer buyer")
+		r.Header.Set("traceparent", given)
+		if got := h.send(r, body); got.status != http.StatusCreated || h.publisher.trace != want {
+			t.Errorf("traceparent %q: answered %d, carried %q", given, got.status, h.publisher.trace)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package embedded
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +28,7 @@ type RegistryConfig struct {
 
 // Registry is a schema registry in this process, with Confluent's HTTP interface. Every change is in a
 // journal on disk before it is answered, and the journal is repeated at the next start, so that a schema
-// keeps its id for ever.
+// keeps its id for ever. Of the levels of compatibility it holds subjects to FULL_TRANSITIVE; other levels take anything.
 type Registry struct {
 	journal *journal
 	ln      net.Listener
@@ -129,6 +130,12 @@ func (r *Registry) record(next http.Handler) http.Handler {
 		body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxRegistryBody))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
+			return
+		}
+		if why := incompatible(next, req, body); why != "" {
+			w.Header().Set("Content-Type", "application/vnd.schemaregistry.v1+json")
+			w.WriteHeader(http.StatusConflict)
+			_ = json.NewEncoder(w).Encode(map[string]any{"error_code": http.StatusConflict, "message": why})
 			return
 		}
 		c := change{Method: req.Method, URL: req.URL.RequestURI(), Body: body}

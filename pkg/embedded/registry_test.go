@@ -3,6 +3,7 @@ package embedded_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -202,4 +203,40 @@ func TestRegistryRefusesWhatIsTooLarge(t *testing.T) {
 	r, _ := startRegistry(t, t.TempDir())
 	defer r.Close()
 	request(t, http.MethodPost, r.URL()+"/subjects/x-value/versions", `{"schema":"`+strings.Repeat("x", 1<<20)+`"}`, 413)
+}
+
+// Whoever tries, with whatever program: a schema that would break a reader or a writer is not registered, and what is
+// there stays as it is. A registry that held to nothing would let a data team find out in production.
+func TestRegistryRefusesAnIncompatibleSchema(t *testing.T) {
+	dir := t.TempDir()
+	r, client := startRegistry(t, dir)
+	if _, err := schemas.Register(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	before := ids(t, client)
+	first := schemas.MessageSent.Schema()
+	refused := strings.Replace(first, `"fields": [`, `"fields": [{"name": "mood", "type": "string"},`, 1)
+	taken := strings.Replace(first, `"fields": [`, `"fields": [{"name": "mood", "type": "string", "default": ""},`, 1)
+	for range 2 { // before and after a restart
+		_, err := client.Register(t.Context(), schemas.MessageSent.Subject(), refused)
+		if err == nil || !strings.Contains(err.Error(), "incompatible") || errors.Is(err, chat.ErrUnavailable) {
+			t.Errorf("a field without a default: %v; want a refusal for good", err)
+		}
+		if _, err := client.Register(t.Context(), "somebody-value", refused); err != nil {
+			t.Errorf("the same under a subject of its own: %v", err)
+		}
+		if got := ids(t, client); fmt.Sprint(got) != fmt.Sprint(before) {
+			t.Errorf("ids are %v; were %v", got, before)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+		r, client = startRegistry(t, dir)
+	}
+	if _, err := client.Register(t.Context(), schemas.MessageSent.Subject(), taken); err != nil {
+		t.Errorf("a field with a default: %v", err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
 }

@@ -105,6 +105,7 @@ type world struct {
 	store     *storetest.Memory
 	mu        sync.Mutex // held while something is published
 	published []chat.Message
+	trace     string // of the last message
 	receipts  []chat.Receipt
 	owner     string // the gateway that owns every room; "" for none
 	fault     error  // what every publish answers
@@ -148,10 +149,11 @@ func (w *world) Verify(_ context.Context, token string) (auth.Identity, error) {
 	return auth.Identity{User: chat.User{ID: user, Username: name}, ExpiresAt: time.Now().Add(time.Hour)}, nil
 }
 
-func (w *world) PublishMessage(_ context.Context, m chat.Message) error {
+func (w *world) PublishMessage(ctx context.Context, m chat.Message) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.fault == nil {
+		w.trace = chat.TraceParent(ctx)
 		w.published = append(w.published, m)
 	}
 	return w.fault

@@ -26,6 +26,7 @@ func (g *Gateway) send(ctx context.Context, s *session, payload json.RawMessage)
 		Message         *string       `json:"message"`
 		AttachmentURLs  []string      `json:"attachmentUrls"`
 		ClientMessageID strictjson.ID `json:"clientMessageId"`
+		TraceParent     string        `json:"traceparent"`
 	}
 	if err := strictjson.Object(payload, &in, "payload"); err != nil {
 		return nil, err
@@ -53,7 +54,7 @@ func (g *Gateway) send(ctx context.Context, s *session, payload json.RawMessage)
 		return nil, err
 	}
 	if stored == nil {
-		if err := g.Publisher.PublishMessage(ctx, m); err != nil {
+		if err := g.Publisher.PublishMessage(chat.WithTraceParent(ctx, in.TraceParent), m); err != nil {
 			return nil, err
 		}
 	} else {

@@ -172,7 +172,7 @@ func (p *Producer) event(ctx context.Context, e schemas.Event, conversation, id 
 		Topic:   e.Topic,
 		Key:     []byte(conversation.String()),
 		Value:   value,
-		Headers: cloudEvent(id, e.Type, p.cfg.Source, at),
+		Headers: cloudEvent(id, e.Type, p.cfg.Source, at, chat.TraceParent(ctx)),
 	})
 }
 

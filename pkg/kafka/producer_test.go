@@ -54,7 +54,8 @@ func TestEveryEventIsARecord(t *testing.T) {
 	m.CreatedAt = at
 	r := chat.Receipt{ReadMark: chat.ReadMark{ConversationID: conversation, UserID: chat.NewID(), Seq: 3}, MessageID: m.ID, SenderID: m.Sender.ID, At: at}
 	e := chat.ConversationEvent{Change: chat.Created, At: at, Conversation: chat.Conversation{ID: conversation, Members: []chat.Member{{UserID: chat.NewID(), Username: "Ada"}}, CreatedAt: at}}
-	if err := errors.Join(p.PublishMessage(t.Context(), m), p.PublishReceipt(t.Context(), r), p.PublishConversation(t.Context(), e)); err != nil {
+	const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	if err := errors.Join(p.PublishMessage(chat.WithTraceParent(t.Context(), trace), m), p.PublishReceipt(t.Context(), r), p.PublishConversation(t.Context(), e)); err != nil {
 		t.Fatal(err)
 	}
 
@@ -86,6 +87,9 @@ func TestEveryEventIsARecord(t *testing.T) {
 		h := headers(record)
 		if _, ok := chat.ParseID(h["ce_id"]); !ok {
 			t.Errorf("%s: ce_id is %q", want.topic, h["ce_id"])
+		}
+		if got, carried := h["traceparent"]; carried != (want.topic == "chat.messages") || carried && got != trace {
+			t.Errorf("%s: traceparent is %q, %t", want.topic, got, carried)
 		}
 		ids = append(ids, h["ce_id"])
 		delete(h, "ce_id")
