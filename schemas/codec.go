@@ -38,6 +38,7 @@ type Codec struct {
 	message      format[messageSent]
 	receipt      format[messageRead]
 	conversation format[conversationChanged]
+	stored       format[messageStored]
 }
 
 // NewCodec asks the registry for the ids of the schemas that this program writes. It fails, saying so,
@@ -48,6 +49,7 @@ func NewCodec(ctx context.Context, registry Registry) (*Codec, error) {
 		func() error { return c.message.init(ctx, registry, MessageSent) },
 		func() error { return c.receipt.init(ctx, registry, MessageRead) },
 		func() error { return c.conversation.init(ctx, registry, ConversationChanged) },
+		func() error { return c.stored.init(ctx, registry, MessageStored) },
 	} {
 		if err := init(); err != nil {
 			return nil, err // the others most likely say the same

@@ -92,6 +92,15 @@ func messages() map[string]chat.Message {
 	}
 }
 
+func storedMessages() map[string]chat.Message {
+	all := messages()
+	for name, m := range all {
+		m.Seq = int64(40 + len(name))
+		all[name] = m
+	}
+	return all
+}
+
 func receipts() map[string]chat.Receipt {
 	return map[string]chat.Receipt{
 		"plain": {ReadMark: chat.ReadMark{ConversationID: id(2), UserID: id(5), Seq: 42}, MessageID: id(1), SenderID: id(3), At: noon},
@@ -112,6 +121,9 @@ func TestRoundTrip(t *testing.T) {
 	c := newCodec(t, newBook(t))
 	for name, want := range messages() {
 		roundTrip(t, "message "+name, want, c.EncodeMessage, c.DecodeMessage)
+	}
+	for name, want := range storedMessages() {
+		roundTrip(t, "stored message "+name, want, c.EncodeStored, c.DecodeStored)
 	}
 	for name, want := range receipts() {
 		roundTrip(t, "receipt "+name, want, c.EncodeReceipt, c.DecodeReceipt)
@@ -191,8 +203,8 @@ func TestPoison(t *testing.T) {
 		"unknown schema id":        withID(99),
 		"schema id over 2^31":      withID(1 << 31),
 		"schema of another event":  receipt,
-		"schema that does not fit": withID(4),
-		"schema that is none":      withID(5),
+		"schema that does not fit": withID(uint32(len(b.schemas) - 1)),
+		"schema that is none":      withID(uint32(len(b.schemas))),
 		"id that is no UUID":       badID,
 		"endless string":           append(bytes.Clone(good[:5]), 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f),
 	} {
@@ -212,7 +224,7 @@ func TestRegistryAway(t *testing.T) {
 	}
 	newer := strings.Replace(MessageSent.Schema(), `"fields": [`, `"fields": [{"name": "mood", "type": "string", "default": "", "doc": "new"},`, 1)
 	b.schemas = append(b.schemas, newer)
-	unseen := append([]byte{0, 0, 0, 0, 4, 6, 'j', 'o', 'y'}, value[5:]...)
+	unseen := append([]byte{0, 0, 0, 0, byte(len(b.schemas)), 6, 'j', 'o', 'y'}, value[5:]...)
 
 	b.away = errors.New("connection refused")
 	asked := b.asked

@@ -10,6 +10,7 @@ const (
 	TopicMessages      = "chat.messages"
 	TopicReceipts      = "chat.receipts"
 	TopicConversations = "chat.conversations"
+	TopicStored        = "chat.messages.stored"
 	TopicDeadLetter    = "chat.deadletter"
 )
 
@@ -25,10 +26,11 @@ var (
 	MessageSent         = Event{Name: "message_sent", Topic: TopicMessages, Type: "dozaar.message.sent"}
 	MessageRead         = Event{Name: "message_read", Topic: TopicReceipts, Type: "dozaar.message.read"}
 	ConversationChanged = Event{Name: "conversation_changed", Topic: TopicConversations, Type: "dozaar.conversation.changed"}
+	MessageStored       = Event{Name: "message_stored", Topic: TopicStored, Type: "dozaar.message.stored"}
 )
 
-// Events lists them in the order in which they are registered.
-func Events() []Event { return []Event{MessageSent, MessageRead, ConversationChanged} }
+// Events lists them in the order in which they are registered; new ones come last.
+func Events() []Event { return []Event{MessageSent, MessageRead, ConversationChanged, MessageStored} }
 
 // Subject is the name of the event's schema in a registry.
 func (e Event) Subject() string { return e.Topic + "-value" }

@@ -22,6 +22,9 @@ func TestGoldenRecords(t *testing.T) {
 	for name, r := range receipts() {
 		golden(t, MessageRead, name, r, c.EncodeReceipt, c.DecodeReceipt)
 	}
+	for name, m := range storedMessages() {
+		golden(t, MessageStored, name, m, c.EncodeStored, c.DecodeStored)
+	}
 	for name, e := range conversations() {
 		golden(t, ConversationChanged, name, e, c.EncodeConversationEvent, c.DecodeConversationEvent)
 	}

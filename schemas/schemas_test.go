@@ -73,7 +73,7 @@ func TestStructsAgreeWithSchemas(t *testing.T) {
 	for _, c := range []struct {
 		event Event
 		of    any
-	}{{MessageSent, messageSent{}}, {MessageRead, messageRead{}}, {ConversationChanged, conversationChanged{}}} {
+	}{{MessageSent, messageSent{}}, {MessageRead, messageRead{}}, {ConversationChanged, conversationChanged{}}, {MessageStored, messageStored{}}} {
 		agree(t, c.event.Name, parsed(t, c.event).Fields, reflect.TypeOf(c.of))
 	}
 }
@@ -156,7 +156,7 @@ func TestTopicsAreDescribed(t *testing.T) {
 			t.Errorf("%s: %d partitions; the design says 64", topic.Name, topic.Partitions)
 		}
 	}
-	if want := []string{TopicMessages, TopicReceipts, TopicConversations, TopicDeadLetter}; !slices.Equal(names, want) {
+	if want := []string{TopicMessages, TopicReceipts, TopicConversations, TopicStored, TopicDeadLetter}; !slices.Equal(names, want) {
 		t.Errorf("topics %v; want %v", names, want)
 	}
 }

@@ -15,11 +15,17 @@ func (p *process) deliver(c clients) error {
 	}
 	sender := relay.NewSender(relay.SenderConfig{Redis: c.redis, Name: "deliver-" + p.instance, Logger: p.log, Registerer: p.metrics})
 	p.life.Go("deliver's relay", sender.Run)
+	stored, err := kafka.NewProducer(kafka.ProducerConfig{Config: c.kafka, Source: "/dozaar/" + p.instance, Patient: true}, c.codec)
+	if err != nil {
+		return err
+	}
+	p.life.OnStop("producer of stored messages", stored.Close)
 	d := deliver.New(deliver.Config{
 		Store:       c.store,
 		Owners:      p.directory(c),
 		Sender:      sender,
 		DeadLetters: c.producer,
+		Publisher:   stored,
 		Decoder:     c.codec,
 		PartitionOf: kafka.Partitions(partitions),
 		Logger:      p.log,

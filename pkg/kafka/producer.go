@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,7 @@ type Encoder interface {
 	EncodeMessage(chat.Message) ([]byte, error)
 	EncodeReceipt(chat.Receipt) ([]byte, error)
 	EncodeConversationEvent(chat.ConversationEvent) ([]byte, error)
+	EncodeStored(chat.Message) ([]byte, error)
 }
 
 // ProducerConfig is a Producer's configuration. Every zero field has a default.
@@ -29,6 +31,10 @@ type ProducerConfig struct {
 	DeliveryTimeout    time.Duration // how long a publish may take; default 10 s
 	MaxBufferedRecords int           // more are refused at once, as unavailable; default 20,000
 	MaxBufferedBytes   int           // the same, in bytes; default 64 MiB
+
+	// Patient never gives a record up, nor refuses one because many wait: for PublishStored, whose callers go on trying
+	// and bound what they have under way. The three bounds above do not hold for it.
+	Patient bool
 
 	// Linger is how long a record waits for others to share a request with. The default is none, not the
 	// library's 10 ms: measured (BenchmarkLinger), it adds itself to the latency of a quiet system and
@@ -78,20 +84,25 @@ func NewProducer(cfg ProducerConfig, codec Encoder) (*Producer, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := kgo.NewClient(cfg.options(
+	bounds := []kgo.Opt{
+		kgo.MaxBufferedRecords(cfg.MaxBufferedRecords),
+		kgo.MaxBufferedBytes(cfg.MaxBufferedBytes),
+		kgo.RecordDeliveryTimeout(max(cfg.DeliveryTimeout, time.Second)), // the client allows no less; publish does
+	}
+	if cfg.Patient {
+		bounds = []kgo.Opt{kgo.MaxBufferedRecords(math.MaxInt32), kgo.UnknownTopicRetries(-1)}
+	}
+	client, err := kgo.NewClient(cfg.options(append(bounds,
 		// Idempotence is the client's default, and it needs this: on all in-sync replicas.
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // murmur2 of the key, as every Kafka client does it
 		kgo.ProducerLinger(cfg.Linger),
 		kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()),
 		kgo.ProducerBatchMaxBytesFn(batchLimit(topics)),
-		kgo.MaxBufferedRecords(cfg.MaxBufferedRecords),
-		kgo.MaxBufferedBytes(cfg.MaxBufferedBytes),
-		kgo.RecordDeliveryTimeout(max(cfg.DeliveryTimeout, time.Second)), // the client allows no less; publish does
 		// Less than a delivery may take: there is time to try the broker that took over. The broker forgets nothing
 		// that it does late, and the idempotent producer repeats nothing.
 		kgo.ProduceRequestTimeout(max(cfg.DeliveryTimeout/4, time.Second)),
-	)...)
+	)...)...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka producer: %w", err)
 	}
@@ -114,9 +125,13 @@ func batchLimit(topics []schemas.Topic) func(string) int32 {
 	}
 }
 
-// Close waits for what is buffered, no longer than ctx, and ends the client.
+// Close waits for what is buffered, no longer than ctx, and ends the client. A patient producer does not wait: who has
+// not heard by then publishes again.
 func (p *Producer) Close(ctx context.Context) error {
-	err := p.client.Flush(ctx)
+	var err error
+	if !p.cfg.Patient {
+		err = p.client.Flush(ctx)
+	}
 	p.client.Close()
 	p.metrics.forgetBuffer()
 	if err != nil {
@@ -168,12 +183,16 @@ func (p *Producer) PublishConversation(ctx context.Context, e chat.ConversationE
 }
 
 func (p *Producer) event(ctx context.Context, e schemas.Event, conversation, id chat.ID, at time.Time, value []byte) error {
-	return p.publish(ctx, &kgo.Record{
+	return p.publish(ctx, p.record(e, conversation, id, at, value, chat.TraceParent(ctx)))
+}
+
+func (p *Producer) record(e schemas.Event, key, id chat.ID, at time.Time, value []byte, traceparent string) *kgo.Record {
+	return &kgo.Record{
 		Topic:   e.Topic,
-		Key:     []byte(conversation.String()),
+		Key:     []byte(key.String()),
 		Value:   value,
-		Headers: cloudEvent(id, e.Type, p.cfg.Source, at, chat.TraceParent(ctx)),
-	})
+		Headers: cloudEvent(id, e.Type, p.cfg.Source, at, traceparent),
+	}
 }
 
 // publish hands a record to the client and waits for the brokers' word, for the caller or for the time.

@@ -46,6 +46,12 @@ type DeadLetters interface {
 	DeadLetter(ctx context.Context, record kafka.Record, why error) error
 }
 
+// A Publisher puts messages of one conversation, with their numbers, into chat.messages.stored, in their order; nil means
+// that Kafka has them. Whatever was published before an error may be there: all of it is published again.
+type Publisher interface {
+	PublishStored(ctx context.Context, messages []kafka.Stored) error
+}
+
 // A Decoder reads values. schemas.ErrPoison says that the bytes are to blame; any other error, that it
 // could not tell and wants to be asked again.
 type Decoder interface {
@@ -60,6 +66,7 @@ type Config struct {
 	Owners      Owners
 	Sender      Sender
 	DeadLetters DeadLetters
+	Publisher   Publisher
 	Decoder     Decoder
 	Logger      *slog.Logger          // nil: nothing is logged
 	Registerer  prometheus.Registerer // nil: metrics are counted and not exported
@@ -129,6 +136,7 @@ type Deliver struct {
 	metrics    *metrics
 	members    *memberCache
 	slots      *slots
+	publishing *slots // its own, so that a conversation whose publication waits keeps none from being delivered
 	lookups    *lookups
 	complaints complaints
 }
@@ -140,12 +148,13 @@ func New(cfg Config) *Deliver {
 
 func newDeliver(cfg Config, m *metrics) *Deliver {
 	return &Deliver{
-		Config:  cfg,
-		log:     cfg.Logger.With("component", "deliver"),
-		metrics: m,
-		members: newMemberCache(cfg.MembersMaxAge, cfg.Clock),
-		slots:   newSlots(cfg.Slices, cfg.ParkAfter, func(change int) { m.parked.Add(float64(change)) }),
-		lookups: &lookups{owners: cfg.Owners, timeout: cfg.RelayPatience},
+		Config:     cfg,
+		log:        cfg.Logger.With("component", "deliver"),
+		metrics:    m,
+		members:    newMemberCache(cfg.MembersMaxAge, cfg.Clock),
+		slots:      newSlots(cfg.Slices, cfg.ParkAfter, func(change int) { m.parked.Add(float64(change)) }),
+		publishing: newSlots(cfg.Slices, cfg.ParkAfter, func(change int) { m.unpublished.Add(float64(change)) }),
+		lookups:    &lookups{owners: cfg.Owners, timeout: cfg.RelayPatience},
 	}
 }
 

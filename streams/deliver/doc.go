@@ -14,13 +14,14 @@
 //	slice.go            store: rows by message and by id, and the senders' read marks; then the head; then the inboxes
 //	members.go          who is told: a cache at most four seconds old
 //	rebroadcast.go      an envelope for each gateway that owns the room or has a member
+//	publish.go        the message with its number to chat.messages.stored, for everybody else
 //	tell.go, lookup.go  owners looked up now that all is stored, together with whoever else is ready
 //	retry.go          how each of these steps is repeated
 //
 // receipts.go and conversations.go do the same for chat.receipts and chat.conversations, where nothing is numbered.
 //
-// It promises, to whoever commits the lowest offset that is not done, that everything below it is stored: each
-// message exactly once, under a number that follows from the log alone, so that any two workers, one of
+// It promises, to whoever commits the lowest offset that is not done, that everything below it is stored and published: each
+// message stored exactly once, published at least once and in the order of numbers, under a number that follows from the log alone, so that any two workers, one of
 // them a zombie perhaps, write the same rows. Nothing is told before it can be read in the history.
 // While the store is away, or one conversation's rows are, what needs them waits; it is shown to nobody and not lost,
 // and nothing else waits for it. While Redis is away messages are stored all the same, and rooms heal when it is back.

@@ -81,7 +81,7 @@ func slow(t *testing.T, hanging ...chat.ID) (*slowStore, Config) {
 	for _, id := range hanging {
 		s.hanging[id] = true
 	}
-	return s, Config{Store: s, Owners: s, Sender: s, DeadLetters: s, Decoder: s, Logger: slog.New(slog.DiscardHandler), Registerer: s.registry}
+	return s, Config{Store: s, Owners: s, Sender: s, DeadLetters: s, Publisher: s, Decoder: s, Logger: slog.New(slog.DiscardHandler), Registerer: s.registry}
 }
 
 // A cold start: conversations of which nothing is in memory, with one message each, 2,000 a second, which is more than a

@@ -26,17 +26,27 @@ type entry struct {
 	chat.StoredMessage
 	hash     [32]byte
 	produced time.Time
+	trace    string // the record's traceparent
 }
 
 // Run implements kafka.Worker. One goroutine takes the records in their order and sifts them; what passes goes
-// into the lanes, where each conversation is delivered by itself.
+// into the lanes, where each conversation is delivered by itself, and from there into those where each is published by itself.
 func (w *messageWorker) Run(ctx context.Context, from kafka.Records) error {
 	work, ctx := errgroup.WithContext(ctx)
-	in := newLanes(ctx, work, w.slots, w.Slice, func(ctx context.Context, slice []entry) error {
-		if err := w.deliver(ctx, slice); err != nil {
+	out := newLanes(ctx, work, w.publishing, w.Slice, func(ctx context.Context, slice []entry) error {
+		if err := w.publish(ctx, slice); err != nil {
 			return err
 		}
 		from.Done(positions(slice)...)
+		return nil
+	})
+	in := newLanes(ctx, work, w.slots, w.Slice, func(ctx context.Context, slice []entry) error {
+		fresh, err := w.deliver(ctx, slice)
+		if err != nil {
+			return err
+		}
+		out.add(fresh)
+		from.Done(dropped(slice, fresh)...)
 		return nil
 	})
 	work.Go(func() error {
@@ -83,7 +93,8 @@ func (w *messageWorker) sift(ctx context.Context, records []kafka.Record, in *la
 	}, records, func(passed []sound[chat.Message]) {
 		entries := make([]entry, len(passed))
 		for i, p := range passed {
-			entries[i] = entry{chat.StoredMessage{Message: p.value, Position: p.Position}, p.value.BodyHash(), p.Time}
+			trace, _ := p.Header(kafka.HeaderTraceParent)
+			entries[i] = entry{chat.StoredMessage{Message: p.value, Position: p.Position}, p.value.BodyHash(), p.Time, trace}
 		}
 		in.add(entries)
 	}, func(buried kafka.Record) { from.Done(buried.Position) })
@@ -102,6 +113,18 @@ func contiguous(batch []kafka.Record) int {
 func after(p chat.Position) chat.Position {
 	p.Offset++
 	return p
+}
+
+// dropped are the positions of a slice's entries that are not fresh. Both are in the log's order.
+func dropped(slice, fresh []entry) (list []chat.Position) {
+	for _, e := range slice {
+		if len(fresh) > 0 && fresh[0].Position == e.Position {
+			fresh = fresh[1:]
+			continue
+		}
+		list = append(list, e.Position)
+	}
+	return list
 }
 
 func positions(slice []entry) []chat.Position {

@@ -23,6 +23,7 @@ var stage = map[string]int{
 	"PutMessages": 2, "PutReadMarks 1": 2,
 	"PutHeads":   3,
 	"PutInboxes": 4, "Owners": 4, "Send": 4,
+	"PublishStored": 5,
 }
 
 func TestOneSliceIsOneCallOfEachKindInOrder(t *testing.T) {
@@ -35,7 +36,7 @@ func TestOneSliceIsOneCallOfEachKindInOrder(t *testing.T) {
 		t.Errorf("calls %v are not in the order of their stages", o.calls)
 	}
 	slices.Sort(o.calls)
-	want := []string{"Conversation", "Heads", "Owners", "PutHeads", "PutInboxes", "PutMessages", "PutReadMarks 1", "Send", "StoredByID"}
+	want := []string{"Conversation", "Heads", "Owners", "PublishStored", "PutHeads", "PutInboxes", "PutMessages", "PutReadMarks 1", "Send", "StoredByID"}
 	if !slices.Equal(o.calls, want) {
 		t.Errorf("calls %v, want %v", o.calls, want)
 	}
@@ -143,7 +144,7 @@ func TestAJumpForgets(t *testing.T) {
 // deliverAgain is a worker of another process with the same surroundings.
 func (o *outside) deliverAgain() kafka.Worker {
 	return New(Config{
-		Store: o, Owners: o, Sender: o, DeadLetters: o, Decoder: o, Logger: slog.New(slog.DiscardHandler),
+		Store: o, Owners: o, Sender: o, DeadLetters: o, Publisher: o, Decoder: o, Logger: slog.New(slog.DiscardHandler),
 		RetryFirst: time.Microsecond, RetryMax: time.Millisecond, Reads: 1,
 	}).Worker(schemas.TopicMessages, 0)
 }

@@ -15,6 +15,7 @@ type metrics struct {
 	deadLetters         *prometheus.CounterVec   // by topic, reason
 	batchRecords        *prometheus.HistogramVec // by topic
 	parked              prometheus.Gauge
+	unpublished         prometheus.Gauge
 	stepSeconds         *prometheus.HistogramVec // by step, outcome
 	producedToStored    prometheus.Histogram
 	rebroadcastFailures *prometheus.CounterVec // by topic
@@ -51,6 +52,10 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		parked: with.NewGauge(prometheus.GaugeOpts{
 			Name: "dozaar_deliver_parked_conversations",
 			Help: "Conversations that have waited for the store, or for Redis, for longer than they may count as being at work.",
+		}),
+		unpublished: with.NewGauge(prometheus.GaugeOpts{
+			Name: "dozaar_deliver_unpublished_conversations",
+			Help: "Conversations whose stored messages have waited for chat.messages.stored for longer than a quarter of a second.",
 		}),
 		stepSeconds: with.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "dozaar_deliver_step_seconds",

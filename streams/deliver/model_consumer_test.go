@@ -73,7 +73,7 @@ func newSimConsumer(w *simWorld, at int64, patience time.Duration) *simConsumer 
 		p = w.broken.port(simPort{c})
 	}
 	cfg := Config{
-		Store: p, Owners: p, Sender: p, DeadLetters: p, Decoder: p, Logger: w.logger,
+		Store: p, Owners: p, Sender: p, DeadLetters: p, Publisher: p, Decoder: p, Logger: w.logger,
 		MembersMaxAge: 20 * simStep, RelayPatience: patience, RetryFirst: 1, RetryMax: 1,
 		Remember: 2, Slice: 3, Slices: 2, ParkAfter: 5 * simStep,
 	}.withDefaults()

@@ -15,6 +15,7 @@ type port interface {
 	Owners
 	Sender
 	DeadLetters
+	Publisher
 	Decoder
 }
 
@@ -112,6 +113,31 @@ func (p simPort) PutReadMarks(_ context.Context, marks []chat.ReadMark) error {
 
 func (p simPort) DeadLetter(_ context.Context, r kafka.Record, _ error) error {
 	return p.write("dead letter", "", []func(){func() { p.w.buried[r.Position] = true }})
+}
+
+// PublishStored is carried out by a client that keeps its records' order: what is not there at once comes later, as it is,
+// or, where it failed, never.
+func (p simPort) PublishStored(_ context.Context, messages []kafka.Stored) error {
+	o := p.yield("publish", messages[0].Message.ConversationID.String())
+	now := len(messages)
+	switch o.verdict {
+	case fail:
+		now = 0
+	case tear, die:
+		now = o.bits % (len(messages) + 1)
+	}
+	p.w.topic.append(messages[:now])
+	if o.verdict == die && o.bits&(1<<15) != 0 || o.verdict == succeedTwice {
+		rest := messages[now%len(messages):]
+		p.w.store.ghosts = append(p.w.store.ghosts, func() { p.w.topic.append(rest) })
+	}
+	switch o.verdict {
+	case succeed, succeedTwice:
+		return nil
+	case die:
+		return context.Cause(p.ctx)
+	}
+	return errSim
 }
 
 func (p simPort) Owners(context.Context, []chat.ID, []chat.ID) (byUser, byConversation map[chat.ID][]string, err error) {

@@ -18,6 +18,7 @@ type simWorld struct {
 
 	log       *simLog
 	store     *simStore
+	topic     *simTopic
 	committed int64
 	consumers []*simConsumer // those that live
 
@@ -70,6 +71,7 @@ func newSimWorld(broken breakage, shared *metrics) *simWorld {
 		excused: map[chat.ID]int64{}, excusedConflict: map[chat.ID]bool{},
 	}
 	w.store = newSimStore(w.log, broken, w.fail)
+	w.topic = newSimTopic(w.log, w.store, w.fail)
 	return w
 }
 
@@ -94,6 +96,9 @@ func (w *simWorld) commit(offset int64) {
 		}
 		if heard := w.store.inboxes[e.message.ConversationID]; heard < e.seq {
 			w.fail("committed %v, but of the record at %v the inboxes have heard of %d only", w.log.at(offset), e.record.Position, heard)
+		}
+		if published := w.topic.lasts[e.message.ConversationID]; published < e.seq {
+			w.fail("committed %v, but the record at %v is not published, only up to %d", w.log.at(offset), e.record.Position, published)
 		}
 		if e.refused && !w.buried[e.record.Position] {
 			w.fail("committed %v, but the record at %v is not in the dead letters", w.log.at(offset), e.record.Position)
@@ -159,6 +164,9 @@ func (w *simWorld) checkHistory() {
 		}
 		if e.seq > 0 {
 			numbered++
+		}
+		if published := w.topic.lasts[e.message.ConversationID]; published < e.seq {
+			w.fail("in the end the record at %v is not published, only up to %d", at, published)
 		}
 	}
 	if len(w.store.rows) != numbered || len(w.store.byID) != numbered {

@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 
@@ -70,6 +71,11 @@ func TestModelNoticesEveryMissingRule(t *testing.T) {
 		{rule: "inboxes follow the head", harm: "past the head", port: func(p simPort) port { return inboxesFirst{p} }},
 		{rule: "what was not done is not committed", harm: "committed", commitUnfinished: true},
 		{rule: "a dead letter is waited for", harm: "not in the dead letters", port: func(p simPort) port { return burialForgotten{p} }},
+		{rule: "published before the commit", harm: "is not published", port: func(p simPort) port { return publishedLater{p} }},
+		{rule: "a failed publication is repeated", harm: "is not published", port: func(p simPort) port { return publicationForgotten{p} }},
+		{rule: "stored before published", harm: "published before it is stored", port: func(p simPort) port { return publishedFirst{p} }},
+		{rule: "published in the order of numbers", harm: "out of order", port: func(p simPort) port { return publishedBackwards{p} }},
+		{rule: "a conversation is published one slice after the other", harm: "out of order", port: func(p simPort) port { return publishedLater{p} }},
 		{rule: "a registry that is away is no poison", harm: twoForOne, port: func(p simPort) port { return awayIsPoison{p} }},
 		{rule: "what is refused follows from the bytes alone", harm: twoForOne, port: func(p simPort) port { return unknownIsPoison{p} }},
 	} {
@@ -225,6 +231,45 @@ func (p burialForgotten) DeadLetter(ctx context.Context, r kafka.Record, why err
 		return err
 	}
 	return nil
+}
+
+// publishedLater does not wait for Kafka, neither with what follows nor with the commit.
+type publishedLater struct{ simPort }
+
+func (p publishedLater) PublishStored(_ context.Context, messages []kafka.Stored) error {
+	p.w.store.ghosts = append(p.w.store.ghosts, func() { p.w.topic.append(messages) })
+	return nil
+}
+
+type publicationForgotten struct{ simPort }
+
+func (p publicationForgotten) PublishStored(ctx context.Context, messages []kafka.Stored) error {
+	err := p.simPort.PublishStored(ctx, messages)
+	if p.dead {
+		return err
+	}
+	return nil
+}
+
+// publishedFirst publishes what is about to be stored.
+type publishedFirst struct{ simPort }
+
+func (p publishedFirst) PutMessages(ctx context.Context, messages []chat.StoredMessage) error {
+	stored := make([]kafka.Stored, len(messages))
+	for i, m := range messages {
+		stored[i].Message = m.Message
+	}
+	if err := p.PublishStored(ctx, stored); err != nil {
+		return err
+	}
+	return p.simPort.PutMessages(ctx, messages)
+}
+
+type publishedBackwards struct{ simPort }
+
+func (p publishedBackwards) PublishStored(ctx context.Context, messages []kafka.Stored) error {
+	slices.Reverse(messages)
+	return p.simPort.PublishStored(ctx, messages)
 }
 
 type awayIsPoison struct{ simPort }

@@ -34,13 +34,14 @@ type outside struct {
 
 	byUser, byConversation map[chat.ID][]string
 
-	mu       sync.Mutex // guards what follows while a worker is at work
-	calls    []string
-	failures map[string]int // how often a call fails from now on; -1: always
-	lost     int            // calls of Lost
-	sent     []relay.Addressed
-	buried   []buried
-	now      time.Time
+	mu        sync.Mutex // guards what follows while a worker is at work
+	calls     []string
+	failures  map[string]int // how often a call fails from now on; -1: always
+	lost      int            // calls of Lost
+	sent      []relay.Addressed
+	buried    []buried
+	published []kafka.Stored
+	now       time.Time
 }
 
 type buried struct {
@@ -66,7 +67,7 @@ func newOutside(t *testing.T) *outside {
 // deliver is a Deliver in these surroundings, its pauses too short to be noticed.
 func (o *outside) deliver() *Deliver {
 	return New(Config{
-		Store: o, Owners: o, Sender: o, DeadLetters: o, Decoder: o, Logger: slog.New(slog.DiscardHandler),
+		Store: o, Owners: o, Sender: o, DeadLetters: o, Publisher: o, Decoder: o, Logger: slog.New(slog.DiscardHandler),
 		Registerer: o.registry, Clock: o.clock,
 		RelayPatience: 20 * time.Millisecond, RetryFirst: time.Microsecond, RetryMax: time.Millisecond, Reads: 1,
 	})
@@ -182,6 +183,16 @@ func (o *outside) DeadLetter(ctx context.Context, r kafka.Record, why error) err
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.buried = append(o.buried, buried{r, why})
+	return nil
+}
+
+func (o *outside) PublishStored(ctx context.Context, messages []kafka.Stored) error {
+	if err := o.call(ctx, "PublishStored"); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.published = append(o.published, messages...)
 	return nil
 }
 

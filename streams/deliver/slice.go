@@ -8,28 +8,29 @@ import (
 	"github.com/dozaar/dozaar/schemas"
 )
 
-// deliver takes a slice, records of one conversation, all the way: drop duplicates, number, store, remember, tell.
-// Everything of the conversation at lower positions is done when it is called. It fails only when ctx has ended.
-func (w *messageWorker) deliver(ctx context.Context, slice []entry) error {
+// deliver takes a slice, records of one conversation, all the way: drop duplicates, number, store, remember, tell. It
+// returns those that are fresh, with their numbers. Everything of the conversation at lower positions was delivered when it
+// is called. It fails only when ctx has ended.
+func (w *messageWorker) deliver(ctx context.Context, slice []entry) (fresh []entry, err error) {
 	w.metrics.batchRecords.WithLabelValues(schemas.TopicMessages).Observe(float64(len(slice)))
 	stored, base, err := w.read(ctx, slice)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	fresh, conflicts := w.dropDuplicates(slice, stored)
 	for i := range fresh {
 		fresh[i].Seq = base + int64(i) + 1
 	}
 	if err := w.store(ctx, fresh); err != nil {
-		return err
+		return nil, err
 	}
 	if len(fresh) == 0 {
-		return w.rebroadcast(ctx, nil, conflicts, nil)
+		return nil, w.rebroadcast(ctx, nil, conflicts, nil)
 	}
 	// Told it may be now, and in the inboxes it has to be before the slice is done. Beside each other, but that the word
 	// waits a moment for the inboxes.
 	inboxes := make(chan struct{})
-	return beside(ctx, func(ctx context.Context) error {
+	return fresh, beside(ctx, func(ctx context.Context) error {
 		defer close(inboxes)
 		return w.insist(ctx, "put_inboxes", func(ctx context.Context) error {
 			return w.Store.PutInboxes(ctx, []chat.Head{headOf(fresh)})
