@@ -5,10 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
-
-	"github.com/twmb/avro"
 )
 
 // ErrPoison marks a value that no retry makes readable: it is not framed, its schema is unknown to the
@@ -64,38 +61,17 @@ const (
 )
 
 // format is one event's wire form; W is the struct that has its schema's fields.
-type format[W any] struct {
-	event    Event
-	registry Registry
-	reader   *avro.Schema
-	id       uint32
-
-	mu      sync.RWMutex
-	writers map[uint32]*avro.Schema // by id: what was written under it, as the reader sees it
-}
+type format[W any] struct{ Reader }
 
 func (f *format[W]) init(ctx context.Context, registry Registry, event Event) error {
-	reader, err := avro.Parse(event.Schema())
-	if err != nil {
-		return fmt.Errorf("schema of %s: %w", event.Name, err)
-	}
-	id, err := registry.ID(ctx, event.Subject(), event.Schema())
-	switch {
-	case errors.Is(err, ErrNotRegistered):
-		return fmt.Errorf("the schema of %s is not registered under %s; run `dozaar schemas apply`: %w", event.Name, event.Subject(), err)
-	case err != nil:
-		return fmt.Errorf("look up the schema of %s: %w", event.Name, err)
-	}
-	f.event, f.registry, f.reader, f.id = event, registry, reader, uint32(id)
-	f.writers = map[uint32]*avro.Schema{f.id: reader}
-	return nil
+	return f.Reader.init(ctx, registry, event)
 }
 
 func (f *format[W]) encode(w W) ([]byte, error) {
 	b := make([]byte, headerSize, 512)
 	b[0] = magic
 	binary.BigEndian.PutUint32(b[1:], f.id)
-	b, err := f.reader.AppendEncode(b, &w)
+	b, err := f.schema.AppendEncode(b, &w)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", f.event.Name, err)
 	}
@@ -103,51 +79,5 @@ func (f *format[W]) encode(w W) ([]byte, error) {
 }
 
 func (f *format[W]) decode(value []byte) (w W, err error) {
-	if len(value) < headerSize || value[0] != magic {
-		return w, fmt.Errorf("%s: %w: it is not in Confluent framing", f.event.Name, ErrPoison)
-	}
-	id := binary.BigEndian.Uint32(value[1:])
-	writer, err := f.writer(id)
-	if err != nil {
-		return w, fmt.Errorf("%s: %w", f.event.Name, err)
-	}
-	rest, err := writer.Decode(value[headerSize:], &w)
-	if err != nil {
-		return w, fmt.Errorf("%s: %w: schema %d: %w", f.event.Name, ErrPoison, id, err)
-	}
-	if len(rest) > 0 {
-		return w, fmt.Errorf("%s: %w: %d bytes follow the record", f.event.Name, ErrPoison, len(rest))
-	}
-	return w, nil
-}
-
-// writer finds out how to read what was written under id.
-func (f *format[W]) writer(id uint32) (*avro.Schema, error) {
-	f.mu.RLock()
-	known := f.writers[id]
-	f.mu.RUnlock()
-	if known != nil {
-		return known, nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
-	defer cancel()
-	text, err := f.registry.Schema(ctx, int(id))
-	if errors.Is(err, ErrNotRegistered) {
-		return nil, fmt.Errorf("%w: schema %d: %w", ErrPoison, id, err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("ask the registry for schema %d: %w", id, err)
-	}
-	written, err := avro.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("%w: schema %d is not one: %w", ErrPoison, id, err)
-	}
-	resolved, err := avro.Resolve(written, f.reader)
-	if err != nil {
-		return nil, fmt.Errorf("%w: schema %d does not fit: %w", ErrPoison, id, err)
-	}
-	f.mu.Lock()
-	f.writers[id] = resolved
-	f.mu.Unlock()
-	return resolved, nil
+	return w, f.Read(value, &w)
 }

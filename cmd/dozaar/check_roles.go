@@ -38,6 +38,8 @@ func (c roleConfig) groups() []checker {
 		return []checker{c.Process, c.HTTP, c.Tokens, c.Sockets, c.Lease, c.Presence, c.Data, c.Kafka, c.Registry, c.Cassandra, c.Redis}
 	case roleDeliver:
 		return []checker{c.Process, c.Lease, c.Kafka, c.Registry, c.Cassandra, c.Redis}
+	case roleArchive:
+		return []checker{c.Process, c.Kafka, c.Registry}
 	case rolePresence:
 		return []checker{c.Process, c.Lease, c.Cassandra, c.Redis}
 	}
@@ -56,9 +58,11 @@ func (c roleConfig) engines() []neededEngine {
 	if c.role == rolePresence {
 		return store
 	}
-	return append([]neededEngine{
-		{"kafka-brokers", len(c.Kafka.KafkaBrokers) > 0}, {"schema-registry-url", c.Registry.SchemaRegistryURL != ""},
-	}, store...)
+	log := []neededEngine{{"kafka-brokers", len(c.Kafka.KafkaBrokers) > 0}, {"schema-registry-url", c.Registry.SchemaRegistryURL != ""}}
+	if c.role == roleArchive {
+		return log
+	}
+	return append(log, store...)
 }
 
 func (c roleConfig) checkKey(p *problems) {

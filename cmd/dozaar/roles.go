@@ -11,6 +11,7 @@ const (
 	roleGateway  = "gateway"
 	roleDeliver  = "deliver"
 	rolePresence = "presence"
+	roleArchive  = "archive"
 )
 
 // allCmd is `dozaar all`.

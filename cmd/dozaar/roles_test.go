@@ -23,6 +23,7 @@ func TestEachRoleHasOnlyItsOwnSettings(t *testing.T) {
 		roleGateway:  {[]string{"--listen", "--jwt-secret", "--dev", "--kafka-brokers", "--redis-master", "--typing-ttl"}, []string{"--embedded-kafka", "--kafka-partitions", "--cassandra-replication"}},
 		roleDeliver:  {[]string{"--kafka-sasl", "--cassandra-dc", "--presence-ttl", "--redis-cluster"}, []string{" --listen", "--jwt-secret", "--dev", "--data-dir", "--kafka-partitions"}},
 		rolePresence: {[]string{"--presence-ttl", "--cassandra-hosts", "--redis-addrs"}, []string{"--kafka-brokers", "--schema-registry-url", " --listen", "--data-dir"}},
+		roleArchive:  {[]string{"--dir", "--once", "--kafka-brokers", "--schema-registry-url", "--admin-listen"}, []string{"--cassandra-hosts", "--redis-addrs", "--data-dir"}},
 		"migrate":    {[]string{"--cassandra-replication", "--cassandra-password"}, []string{"--kafka-brokers", "--admin-listen"}},
 		"topics":     {[]string{"--kafka-partitions", "--cassandra-hosts"}, []string{"--redis-addrs", "--admin-listen"}},
 	} {
@@ -53,6 +54,8 @@ func TestConfigCheckOfARole(t *testing.T) {
 	}{
 		{"deliver", roleDeliver, realEngines, ""},
 		{"presence", rolePresence, realEngines[2:], ""},
+		{"archive", roleArchive, realEngines[:2], ""},
+		{"archive on nothing", roleArchive, nil, "DOZAAR_KAFKA_BROKERS (--kafka-brokers): is not set; the role archive|DOZAAR_SCHEMA_REGISTRY_URL"},
 		{"gateway without a key", roleGateway, realEngines, "DOZAAR_JWT_SECRET"},
 		{"gateway", roleGateway, with("DOZAAR_JWT_SECRET=" + strings.Repeat("s", 32)), ""},
 		{"gateway on nothing", roleGateway, []string{"DOZAAR_DEV=true"}, "DOZAAR_KAFKA_BROKERS (--kafka-brokers): is not set; the role gateway has no embedded engines|DOZAAR_SCHEMA_REGISTRY_URL|DOZAAR_CASSANDRA_HOSTS|DOZAAR_REDIS_ADDRS"},

@@ -1,0 +1,139 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// LogPartition is a partition as it is now.
+type LogPartition struct {
+	Topic      string
+	TopicID    string // another one after the topic was made again
+	Partition  int32
+	Start, End int64 // the first offset that is there, and the one after the last
+}
+
+// ReadConfig says what Read reads, in no group: who reads keeps by itself how far it has come.
+type ReadConfig struct {
+	Config
+
+	Topics   []string
+	From     func(LogPartition) (offset int64, err error) // the offset at which a partition's reading begins
+	Once     bool                                         // end where the log ended at the beginning
+	Interval time.Duration                                // how often take is called at least; default 1 s
+	MaxBatch int                                          // most records that take is given; default 5,000
+}
+
+// Read gives all partitions' records to take, those of a partition in their order, until ctx ends; then it returns nil.
+// Take is also called with no records. It returns take's error, and one where an offset is out of the log or
+// the brokers refuse; brokers that are away are waited for.
+func Read(ctx context.Context, cfg ReadConfig, take func(ctx context.Context, records []Record) error) error {
+	if err := cfg.defaults(); err != nil {
+		return err
+	}
+	if cfg.Interval <= 0 {
+		cfg.Interval = time.Second
+	}
+	if cfg.MaxBatch <= 0 {
+		cfg.MaxBatch = 5_000
+	}
+	client, err := kgo.NewClient(cfg.options(
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.KeepControlRecords(), // or the end that Once waits for might never be seen
+	)...)
+	if err != nil {
+		return fmt.Errorf("kafka: %w", err)
+	}
+	defer client.Close()
+	partitions, err := logPartitions(ctx, kadm.NewClient(client), cfg.Topics)
+	if err != nil {
+		return err
+	}
+	from := map[string]map[int32]kgo.Offset{}
+	left := map[partition]int64{} // by partition that has not come to its end, that end
+	for _, p := range partitions {
+		offset, err := cfg.From(p)
+		if err != nil {
+			return err
+		}
+		if from[p.Topic] == nil {
+			from[p.Topic] = map[int32]kgo.Offset{}
+		}
+		from[p.Topic][p.Partition] = kgo.NewOffset().At(offset)
+		if offset < p.End {
+			left[partition{p.Topic, p.Partition}] = p.End
+		}
+	}
+	client.AddConsumePartitions(from)
+	for ctx.Err() == nil && (!cfg.Once || len(left) > 0) {
+		records, err := poll(ctx, client, cfg, left)
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := take(ctx, records); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func poll(ctx context.Context, client *kgo.Client, cfg ReadConfig, left map[partition]int64) (records []Record, err error) {
+	bounded, cancel := context.WithTimeout(ctx, cfg.Interval)
+	defer cancel()
+	fetches := client.PollRecords(bounded, cfg.MaxBatch)
+	fetches.EachError(func(topic string, id int32, fault error) {
+		if bounded.Err() == nil || !errors.Is(fault, bounded.Err()) {
+			err = errors.Join(err, fmt.Errorf("%s, partition %d: %w", topic, id, passing(fault)))
+		}
+	})
+	for r := range fetches.RecordsAll() {
+		at := partition{r.Topic, r.Partition}
+		if end, open := left[at]; open && r.Offset >= end-1 {
+			delete(left, at)
+		}
+		if !r.Attrs.IsControl() {
+			records = append(records, fromClient(r, 0))
+		}
+	}
+	return records, err
+}
+
+func logPartitions(ctx context.Context, admin *kadm.Client, topics []string) (all []LogPartition, err error) {
+	details, err := admin.ListTopics(ctx, topics...)
+	if err != nil {
+		return nil, away(err)
+	}
+	starts, err := admin.ListStartOffsets(ctx, topics...)
+	if err != nil {
+		return nil, away(err)
+	}
+	ends, err := admin.ListEndOffsets(ctx, topics...)
+	if err != nil {
+		return nil, away(err)
+	}
+	for _, topic := range topics {
+		if err := details[topic].Err; errors.Is(err, kerr.UnknownTopicOrPartition) {
+			return nil, fmt.Errorf("%w: %s is missing; run `dozaar topics apply`", ErrTopics, topic)
+		} else if err != nil {
+			return nil, fmt.Errorf("topic %s: %w", topic, passing(err))
+		}
+	}
+	if err := errors.Join(starts.Error(), ends.Error()); err != nil {
+		return nil, passing(err)
+	}
+	starts.Each(func(start kadm.ListedOffset) {
+		if end, found := ends.Lookup(start.Topic, start.Partition); found {
+			all = append(all, LogPartition{start.Topic, details[start.Topic].ID.String(), start.Partition, start.Offset, end.Offset})
+		}
+	})
+	return all, nil
+}
