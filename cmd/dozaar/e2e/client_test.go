@@ -78,6 +78,17 @@ func (p *process) conversationAs(id string, people ...person) string {
 // api asks the HTTP API as the marketplace's backend, and insists on a status.
 func (p *process) api(method, path string, body object, status int, answer any) {
 	p.t.Helper()
+	p.apiBy(newPerson("marketplace").token("service"), method, path, body, status, answer)
+}
+
+// apiAs asks it as somebody.
+func (p *process) apiAs(who person, method, path string, body object, status int, answer any) {
+	p.t.Helper()
+	p.apiBy(who.token(""), method, path, body, status, answer)
+}
+
+func (p *process) apiBy(token, method, path string, body object, status int, answer any) {
+	p.t.Helper()
 	var text []byte
 	if body != nil {
 		var err error
@@ -89,7 +100,7 @@ func (p *process) api(method, path string, body object, status int, answer any) 
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+newPerson("marketplace").token("service"))
+	req.Header.Set("Authorization", "Bearer "+token)
 	got, said := send(p.t, req)
 	if got != status {
 		p.t.Fatalf("%s %s: %d %s", method, path, got, said)
