@@ -71,6 +71,9 @@ func (g *Gateway) join(ctx context.Context, s *session, payload json.RawMessage)
 	if err != nil && r != nil {
 		g.exit(s, r)
 	}
+	if in.AfterSeq != nil {
+		g.metrics.caughtUp(ctx, *in.AfterSeq, out, err)
+	}
 	if err != nil {
 		return nil, err
 	}

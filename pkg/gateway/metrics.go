@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +18,7 @@ type metrics struct {
 	latency       prometheus.Histogram
 	notifications prometheus.Counter
 	duplicates    prometheus.Counter
+	catchUps      *prometheus.CounterVec
 	replayed      prometheus.Counter
 	filled        prometheus.Counter
 	fillFailures  prometheus.Counter
@@ -42,17 +45,22 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "dozaar_gateway_send_to_delivered_seconds",
 			Help: "From a message's acceptance by its sender's gateway to the moment its frames were handed to the sockets of a room here, " +
 				"late ones included. Two machines' clocks are compared: what they differ by is in it, and what would be negative counts as 0.",
-			Buckets: prometheus.ExponentialBuckets(0.001, 2, 18)}), // to two minutes
+			Buckets: []float64{.001, .002, .004, .008, .016, .032, .064, .128, .256, .512, 1, 2, 4, 8, 16, 32, 64, 128}}), // 1: the objective
 		notifications: counter("notifications_total", "message:notification events sent."),
 		duplicates:    counter("duplicates_dropped_total", "Relayed messages that the room had delivered before."),
-		replayed:      counter("replayed_total", "Messages replayed from the store to joining sockets."),
-		filled:        counter("gap_filled_total", "Messages that a room read from the store because the relay had not brought them."),
-		fillFailures:  counter("gap_fill_failures_total", "Failed tries to read a gap from the store."),
-		typingLost:    counter("typing_lost_total", "Typing changes that could not be relayed."),
+		catchUps: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "dozaar_gateway_catch_ups_total",
+			Help: "Joins that said what the client had (afterSeq), by result: recovered, too_much (more was missed than is replayed: the client pages), " +
+				"ahead (the client had more than the history), refused (the client's own fault), failed, left (in the middle).",
+		}, []string{"result"}),
+		replayed:     counter("replayed_total", "Messages replayed from the store to joining sockets."),
+		filled:       counter("gap_filled_total", "Messages that a room read from the store because the relay had not brought them."),
+		fillFailures: counter("gap_fill_failures_total", "Failed tries to read a gap from the store."),
+		typingLost:   counter("typing_lost_total", "Typing changes that could not be relayed."),
 	}
 	m.joinsWaiting = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "dozaar_gateway_joins_waiting", Help: "Joins that wait for their turn to ask Redis and the store."})
-	reg.MustRegister(m.refused, m.events, m.eventSeconds, m.latency, m.joinsWaiting)
+	reg.MustRegister(m.refused, m.events, m.eventSeconds, m.latency, m.joinsWaiting, m.catchUps)
 	return m
 }
 
@@ -64,6 +72,28 @@ func (m *metrics) observe(reg prometheus.Registerer, g *Gateway) {
 	}
 	gauge("sessions", "Sockets in the namespace.", g.sessions.size)
 	gauge("rooms", "Open rooms.", g.rooms.size)
+}
+
+// caughtUp counts a join that asked for what was missed.
+func (m *metrics) caughtUp(ctx context.Context, asked int64, told joined, err error) {
+	m.catchUps.WithLabelValues(catchUpResult(ctx, asked, told, err)).Inc()
+}
+
+func catchUpResult(ctx context.Context, asked int64, told joined, err error) string {
+	visible := chat.AsError(err)
+	switch {
+	case err == nil && told.Recovered:
+		return "recovered"
+	case err == nil && asked > told.LastSeq:
+		return "ahead"
+	case err == nil:
+		return "too_much"
+	case ctx.Err() != nil:
+		return "left"
+	case errors.Is(visible, chat.ErrInternal), errors.Is(visible, chat.ErrUnavailable):
+		return "failed"
+	}
+	return "refused"
 }
 
 // delivered counts a message that a room has handed to so many live sockets.

@@ -24,6 +24,7 @@ type assignment struct {
 	worker     Worker
 	lag        prometheus.Gauge
 	lagSeconds prometheus.Gauge
+	inFlight   prometheus.Gauge
 	processed  prometheus.Counter
 
 	ctx    context.Context // ends when the partition is taken away
@@ -50,6 +51,7 @@ func newAssignment(c *Consumer, client *kgo.Client, p partition) *assignment {
 		worker:     c.newWorker(p.topic, p.id),
 		lag:        c.metrics.lag.WithLabelValues(c.cfg.Group, p.topic, id),
 		lagSeconds: c.metrics.lagSeconds.WithLabelValues(c.cfg.Group, p.topic, id),
+		inFlight:   c.metrics.held.WithLabelValues(c.cfg.Group, p.topic, id),
 		processed:  c.metrics.processed.WithLabelValues(c.cfg.Group, p.topic),
 		ctx:        ctx,
 		cancel:     cancel,
@@ -213,6 +215,7 @@ func (a *assignment) showLag() {
 	}
 	unfetched := max(0, a.end-a.progress.next)
 	a.lag.Set(float64(unfetched + int64(a.progress.held)))
+	a.inFlight.Set(float64(a.progress.held))
 	switch {
 	case unfetched == 0:
 		a.unfetched = time.Time{}

@@ -115,6 +115,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	c.assigned = make(map[partition]*assignment)
 
 	client, err := kgo.NewClient(c.cfg.options(
+		clientMetrics(c.cfg.Registerer, c.cfg.Group),
 		kgo.ConsumerGroup(c.cfg.Group),
 		kgo.ConsumeTopics(c.cfg.Topics...),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),

@@ -5,16 +5,13 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 type producerMetrics struct {
-	registerer  prometheus.Registerer
 	duration    *prometheus.HistogramVec
 	produced    *prometheus.CounterVec
 	failures    *prometheus.CounterVec
 	deadLetters *prometheus.CounterVec
-	buffered    prometheus.Collector
 }
 
 func newProducerMetrics(r prometheus.Registerer) (*producerMetrics, error) {
@@ -35,25 +32,8 @@ func newProducerMetrics(r prometheus.Registerer) (*producerMetrics, error) {
 		Name: "dozaar_kafka_dead_letters_total",
 		Help: "Records put into chat.deadletter, by the topic they came from.",
 	}, []string{"topic"}))
-	return &producerMetrics{registerer: r, duration: duration, produced: produced, failures: failures, deadLetters: deadLetters},
+	return &producerMetrics{duration: duration, produced: produced, failures: failures, deadLetters: deadLetters},
 		errors.Join(err1, err2, err3, err4)
-}
-
-// watchBuffer exports how full the buffer is. A second producer of the process is not shown.
-func (m *producerMetrics) watchBuffer(client *kgo.Client) {
-	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "dozaar_kafka_producer_buffered_bytes",
-		Help: "Bytes of records that wait for the brokers.",
-	}, func() float64 { return float64(client.BufferedProduceBytes()) })
-	if m.registerer.Register(gauge) == nil {
-		m.buffered = gauge
-	}
-}
-
-func (m *producerMetrics) forgetBuffer() {
-	if m.buffered != nil {
-		m.registerer.Unregister(m.buffered)
-	}
 }
 
 func (m *producerMetrics) published(topic string, took time.Duration) {
@@ -66,6 +46,7 @@ func (m *producerMetrics) failed(topic string) { m.failures.WithLabelValues(topi
 type consumerMetrics struct {
 	lag            *prometheus.GaugeVec   // group, topic, partition
 	lagSeconds     *prometheus.GaugeVec   // group, topic, partition
+	held           *prometheus.GaugeVec   // group, topic, partition
 	processed      *prometheus.CounterVec // group, topic
 	rebalances     *prometheus.CounterVec // group, event
 	commitFailures *prometheus.CounterVec // group
@@ -80,6 +61,10 @@ func newConsumerMetrics(r prometheus.Registerer) (*consumerMetrics, error) {
 	lagSeconds, err6 := register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "dozaar_kafka_consumer_lag_seconds",
 		Help: "Age of the oldest record of an assigned partition that is not done, by the producer's clock; 0 where all are.",
+	}, []string{"group", "topic", "partition"}))
+	held, err7 := register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "dozaar_kafka_consumer_held_records",
+		Help: "Records of an assigned partition that are in flight: fetched and not done yet.",
 	}, []string{"group", "topic", "partition"}))
 	processed, err2 := register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "dozaar_kafka_processed_records_total",
@@ -97,5 +82,5 @@ func newConsumerMetrics(r prometheus.Registerer) (*consumerMetrics, error) {
 		Name: "dozaar_kafka_offsets_out_of_log_total",
 		Help: "Committed offsets that were missing or outside of the log. The consumer stopped.",
 	}, []string{"group"}))
-	return &consumerMetrics{lag, lagSeconds, processed, rebalances, commitFailures, outOfLog}, errors.Join(err1, err2, err3, err4, err5, err6)
+	return &consumerMetrics{lag, lagSeconds, held, processed, rebalances, commitFailures, outOfLog}, errors.Join(err1, err2, err3, err4, err5, err6, err7)
 }

@@ -84,15 +84,16 @@ func NewProducer(cfg ProducerConfig, codec Encoder) (*Producer, error) {
 	if err != nil {
 		return nil, err
 	}
-	bounds := []kgo.Opt{
+	name, bounds := "producer", []kgo.Opt{
 		kgo.MaxBufferedRecords(cfg.MaxBufferedRecords),
 		kgo.MaxBufferedBytes(cfg.MaxBufferedBytes),
 		kgo.RecordDeliveryTimeout(max(cfg.DeliveryTimeout, time.Second)), // the client allows no less; publish does
 	}
 	if cfg.Patient {
-		bounds = []kgo.Opt{kgo.MaxBufferedRecords(math.MaxInt32), kgo.UnknownTopicRetries(-1)}
+		name, bounds = "patient producer", []kgo.Opt{kgo.MaxBufferedRecords(math.MaxInt32), kgo.UnknownTopicRetries(-1)}
 	}
 	client, err := kgo.NewClient(cfg.options(append(bounds,
+		clientMetrics(cfg.Registerer, name),
 		// Idempotence is the client's default, and it needs this: on all in-sync replicas.
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // murmur2 of the key, as every Kafka client does it
@@ -106,7 +107,6 @@ func NewProducer(cfg ProducerConfig, codec Encoder) (*Producer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kafka producer: %w", err)
 	}
-	metrics.watchBuffer(client)
 	return &Producer{cfg: cfg, codec: codec, client: client, metrics: metrics}, nil
 }
 
@@ -133,7 +133,6 @@ func (p *Producer) Close(ctx context.Context) error {
 		err = p.client.Flush(ctx)
 	}
 	p.client.Close()
-	p.metrics.forgetBuffer()
 	if err != nil {
 		return fmt.Errorf("kafka producer: flush: %w", err)
 	}

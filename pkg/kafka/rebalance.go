@@ -56,7 +56,7 @@ func (c *Consumer) drop(gone []partition) []*assignment {
 	}
 	for _, a := range stopped {
 		c.await(a)
-		for _, gauge := range []*prometheus.GaugeVec{c.metrics.lag, c.metrics.lagSeconds} {
+		for _, gauge := range []*prometheus.GaugeVec{c.metrics.lag, c.metrics.lagSeconds, c.metrics.held} {
 			gauge.DeleteLabelValues(c.cfg.Group, a.topic, strconv.Itoa(int(a.id)))
 		}
 	}

@@ -30,10 +30,18 @@ func newLeasesMetrics(reg prometheus.Registerer) leasesMetrics {
 	}
 }
 
-type sweeperMetrics struct{ offline, retold prometheus.Counter }
+type sweeperMetrics struct {
+	seconds         prometheus.Histogram
+	offline, retold prometheus.Counter
+}
 
 func newSweeperMetrics(reg prometheus.Registerer) sweeperMetrics {
 	return sweeperMetrics{
+		seconds: metric.Registered(reg, prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "dozaar_presence_sweep_seconds",
+			Help:    "How long one sweep over all shards took, failed ones too.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
+		})),
 		offline: metric.Registered(reg, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "dozaar_presence_swept_users_total",
 			Help: "Users taken offline because their last lease was over.",

@@ -60,7 +60,9 @@ func (s *Sweeper) Run(ctx context.Context) error {
 	wait.MaxInterval = 2 * time.Second
 	healthy := true
 	for {
+		began := time.Now()
 		err := s.sweep(ctx)
+		s.metrics.seconds.Observe(time.Since(began).Seconds())
 		if ctx.Err() != nil {
 			return nil
 		}

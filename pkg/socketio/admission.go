@@ -34,17 +34,17 @@ func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, wantsWeb
 		at, refused = s.places.take(clientAddress(r.RemoteAddr, r.Header, s.cfg.TrustedProxies), time.Now())
 		switch refused {
 		case refusedCrowded:
-			s.turnAway(w, http.StatusTooManyRequests, codeCrowded, refused)
+			s.turnAway(w, wantsWebSocket, http.StatusTooManyRequests, codeCrowded, refused)
 			return
 		case refusedHasty:
-			s.turnAway(w, http.StatusTooManyRequests, codeHasty, refused)
+			s.turnAway(w, wantsWebSocket, http.StatusTooManyRequests, codeHasty, refused)
 			return
 		}
 	}
 	// Asked last: those who are refused for their address take nobody else's turn.
 	if !s.handshakes.Allow() {
 		s.places.giveBack(at)
-		s.turnAway(w, http.StatusServiceUnavailable, codeBusy, "handshake rate")
+		s.turnAway(w, wantsWebSocket, http.StatusServiceUnavailable, codeBusy, "handshake rate")
 		return
 	}
 	if wantsWebSocket {
@@ -54,8 +54,13 @@ func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, wantsWeb
 	s.servePollingHandshake(w, r, at)
 }
 
-// turnAway refuses a request that would do later, and says when.
-func (s *Server) turnAway(w http.ResponseWriter, status int, code errorCode, why string) {
+// turnAway refuses a handshake that would do later, and says when.
+func (s *Server) turnAway(w http.ResponseWriter, wantsWebSocket bool, status int, code errorCode, why string) {
+	transport := transportPolling
+	if wantsWebSocket {
+		transport = transportWebSocket
+	}
+	s.metrics.shakes.WithLabelValues(transport, shakeRefused).Inc()
 	w.Header().Set("Retry-After", strconv.Itoa(1+rand.N(comeBack)))
 	s.refuse(w, status, code, why)
 }

@@ -149,6 +149,14 @@ func TestHandshakeRate(t *testing.T) {
 	if got := r.metric(r.server.metrics.refusals.WithLabelValues("handshake rate")); got != 2 {
 		t.Errorf("%v refusals counted", got)
 	}
+	for _, want := range []struct {
+		transport, result string
+		n                 float64
+	}{{"polling", "ok", 2}, {"websocket", "ok", 1}, {"polling", "refused", 1}, {"websocket", "refused", 1}} {
+		if got := r.metric(r.server.metrics.shakes.WithLabelValues(want.transport, want.result)); got != want.n {
+			t.Errorf("%v handshakes by %s counted as %s, want %v", got, want.transport, want.result, want.n)
+		}
+	}
 	ws := first.probe()
 	defer ws.close()
 	for first.pending == nil { // the poll that was asked for ends

@@ -72,6 +72,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method != http.MethodGet:
 		s.refuse(w, http.StatusBadRequest, codeBadMethod, "method")
 	case s.closing():
+		s.metrics.shakes.WithLabelValues(transport, shakeRefused).Inc()
 		s.refuse(w, http.StatusServiceUnavailable, codeShutdown, "shutdown")
 	default:
 		s.serveHandshake(w, r, wantsWebSocket)

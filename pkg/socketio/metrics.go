@@ -10,6 +10,7 @@ import (
 // metrics of one server. Gauges and counters exist whether or not they are published.
 type metrics struct {
 	sockets   *prometheus.GaugeVec
+	shakes    *prometheus.CounterVec
 	connects  prometheus.Counter
 	refusals  *prometheus.CounterVec
 	closes    *reasonCounter
@@ -35,6 +36,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Namespace: "dozaar", Subsystem: "socketio", Name: "connections",
 			Help: "Open connections by transport.",
 		}, []string{"transport"}),
+		shakes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "dozaar", Subsystem: "socketio", Name: "handshakes_total",
+			Help: "Handshakes by transport and result: ok, or refused for a limit or because the server stops (refusals_total says why).",
+		}, []string{"transport", "result"}),
 		connects: counter("connects_total", "Sockets that joined a namespace."),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "dozaar", Subsystem: "socketio", Name: "refusals_total",
@@ -49,9 +54,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	for _, transport := range []string{transportPolling, transportWebSocket} {
 		m.sockets.WithLabelValues(transport)
+		m.shakes.WithLabelValues(transport, shakeOK)
+		m.shakes.WithLabelValues(transport, shakeRefused)
 	}
 	if reg != nil {
-		reg.MustRegister(m.sockets, m.connects, m.refusals, closes, m.overflows, m.events, m.received, m.sent, m.panics)
+		reg.MustRegister(m.sockets, m.shakes, m.connects, m.refusals, closes, m.overflows, m.events, m.received, m.sent, m.panics)
 	}
 	return m
 }
@@ -65,7 +72,17 @@ func (m *metrics) count(transport string, by int64) {
 	}
 }
 
-func (m *metrics) opened(transport string) { m.count(transport, 1) }
+// The results of a handshake.
+const (
+	shakeOK      = "ok"
+	shakeRefused = "refused"
+)
+
+func (m *metrics) opened(transport string) {
+	m.count(transport, 1)
+	m.shakes.WithLabelValues(transport, shakeOK).Inc()
+}
+
 func (m *metrics) closed(transport string) { m.count(transport, -1) }
 func (m *metrics) moved(from, to string)   { m.count(from, -1); m.count(to, 1) }
 

@@ -1,7 +1,9 @@
 package socketio
 
 import (
+	"context"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,4 +36,19 @@ func TestTwoServersOneRegistry(t *testing.T) {
 		}
 	}()
 	New(Config{Registerer: prometheus.WrapRegistererWith(prometheus.Labels{"server": "web"}, registry)})
+}
+
+// TestUnsent counts what waits for a client that polls no more.
+func TestUnsent(t *testing.T) {
+	joined := make(chan *Socket, 1)
+	r := newRig(t, Config{Registerer: prometheus.NewRegistry()}, one(&script{connected: func(_ context.Context, s *Socket) { joined <- s }}))
+	join(t, r.polling())
+	s := <-joined
+	sum, worst := r.server.unsent()
+	if err := s.Emit("news", strings.Repeat("x", 10_000)); err != nil {
+		t.Fatal(err)
+	}
+	if got, most := r.server.unsent(); got < sum+10_000 || most < 10_000 || got > most+sum {
+		t.Errorf("%d bytes wait, %d of one; before it was %d and %d", got, most, sum, worst)
+	}
 }

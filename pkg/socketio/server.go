@@ -69,6 +69,9 @@ func New(cfg Config) *Server {
 	s.upgrader = newUpgrader(s)
 	s.handshakes, s.places = cfg.Handshakes.limiter(), newPlaces(cfg.ConnectionsPerAddress)
 	s.library = newLibrary(s)
+	if cfg.Registerer != nil {
+		cfg.Registerer.MustRegister(newUnsent(s))
+	}
 	s.newLayer = func(sess *session) layer { return &client{srv: s, sess: sess} }
 	return s
 }

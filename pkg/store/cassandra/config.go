@@ -117,6 +117,7 @@ func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 	cluster.ReconnectInterval = time.Second // of nodes that are down: the default is a minute
 	cluster.ReconnectionPolicy = &gocql.ConstantReconnectionPolicy{MaxRetries: 3, Interval: 100 * time.Millisecond}
 	cluster.Logger = driverLog{c.Logger}
+	newObserver(c.Registerer).watch(cluster)
 	fallback := gocql.RoundRobinHostPolicy()
 	if c.LocalDC != "" {
 		fallback = gocql.DCAwareRoundRobinPolicy(c.LocalDC)
