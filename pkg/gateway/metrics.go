@@ -60,6 +60,15 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	m.joinsWaiting = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "dozaar_gateway_joins_waiting", Help: "Joins that wait for their turn to ask Redis and the store."})
+	// What alerts count is there from the start: the first failure is an increase.
+	for _, code := range []chat.Code{chat.CodeUnavailable, chat.CodeInternal} {
+		m.refused.WithLabelValues(string(code))
+		m.events.WithLabelValues("send:message", string(code))
+	}
+	m.events.WithLabelValues("send:message", "ok")
+	for _, result := range []string{"recovered", "too_much", "ahead", "failed"} {
+		m.catchUps.WithLabelValues(result)
+	}
 	reg.MustRegister(m.refused, m.events, m.eventSeconds, m.latency, m.joinsWaiting, m.catchUps)
 	return m
 }
