@@ -104,6 +104,10 @@ PLANTS ?= all
 planted: need-go ## build products that break a promise, and see that each is caught as what it is: PLANTS=names; the product's source stays as it is
 	go run ./loadtest/faults -planted "$(PLANTS)" -rate 200 -conversations 100 -quiet 5s -tail 10s
 
+.PHONY: plot
+plot: build ## a minute of load, scraped by a real Prometheus, and its golden signals drawn into docs/golden-signals.svg
+	DOZAAR_PLOT=$(CURDIR)/docs/golden-signals.svg go test -count=1 -run TestDashboards -v ./$(E2E)
+
 .PHONY: conformance
 conformance: need-go ## the published Engine.IO and Socket.IO suites: SUITES=folder with checkouts of both, `npm ci` done in their test-suite folders
 	@test -n "$(SUITES)" || { echo "SUITES must name a folder with checkouts of socketio/engine.io-protocol and socketio/socket.io-protocol"; exit 1; }

@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"pkg/store/cassandra", "pkg/store/sqlite"}, // the stores
 	{"pkg/gateway", "pkg/api", "streams/"},      // roles
 	{"loadtest/client"},
-	{"loadtest/load"},
+	{"loadtest/load", "deploy/grafana"},
 	// loadtest/sockets measures pkg/socketio; the rest of loadtest knows the product as a client, from outside.
 	// loadtest/pipeline imports nothing of it, but the engines' client libraries, whose cost is its floor; loadtest/cold
 	// fills the store and the topic itself.
