@@ -16,17 +16,3 @@ type Receipt struct {
 	SenderID  ID // who wrote the message and is told
 	At        time.Time
 }
-
-// PresenceChange is a user coming online or going offline.
-type PresenceChange struct {
-	UserID  ID
-	Online  bool
-	Version int64 // grows with every change of this user; receivers drop what is not newer
-	At      time.Time
-}
-
-// PresenceStatus is the answer to "is this user online?".
-type PresenceStatus struct {
-	Online   *bool     // nil: unknown
-	LastSeen time.Time // zero: unknown, or online
-}

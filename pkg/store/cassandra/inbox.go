@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/gocql/gocql"
@@ -32,7 +33,7 @@ func (s *Store) Inbox(ctx context.Context, user chat.ID, before chat.InboxCursor
 		if limit <= 0 {
 			return nil
 		}
-		list, err := s.listed(ctx, user)
+		list, err := s.listed(ctx, user, `SELECT `+listedColumns+` FROM inbox WHERE user_id = ?`)
 		if err != nil {
 			return err
 		}
@@ -55,13 +56,17 @@ func (s *Store) Inbox(ctx context.Context, user chat.ID, before chat.InboxCursor
 	return entries, err
 }
 
+const listedColumns = `conversation_id, member, created_at, wide, last_seq, activity_at, read_seq`
+
+// newestListed are the chat.PeersOf rows with the greatest ids.
+var newestListed = fmt.Sprintf(`SELECT %s FROM inbox WHERE user_id = ? ORDER BY conversation_id DESC LIMIT %d`, listedColumns, chat.PeersOf)
+
 // listed reads a user's inbox rows, in no order of activity, and the heads of wide conversations.
-func (s *Store) listed(ctx context.Context, user chat.ID) ([]listed, error) {
+func (s *Store) listed(ctx context.Context, user chat.ID, statement string) ([]listed, error) {
 	var list []listed
 	var wide []chat.ID
 	at := map[chat.ID]int{}
-	err := rows(s.request(ctx, `
-		SELECT conversation_id, member, created_at, wide, last_seq, activity_at, read_seq FROM inbox WHERE user_id = ?`, uuid(user)),
+	err := rows(s.request(ctx, statement, uuid(user)),
 		func(row gocql.Scanner) (bool, error) {
 			var (
 				conversation          gocql.UUID
@@ -131,14 +136,14 @@ func (s *Store) entries(ctx context.Context, user chat.ID, list []listed) ([]cha
 
 // Peers lists those who share a conversation with the user, once each, at most limit, by the newest
 // activity they share and among equals the smaller id first. It reads the members of as many of the newest
-// conversations as it takes to find them.
+// conversations as it takes to find them, of the chat.PeersOf with the greatest ids.
 func (s *Store) Peers(ctx context.Context, user chat.ID, limit int) ([]chat.ID, error) {
 	var peers []chat.ID
 	err := s.measure(ctx, "peers", func() error {
 		if limit <= 0 {
 			return nil
 		}
-		list, err := s.listed(ctx, user)
+		list, err := s.listed(ctx, user, newestListed)
 		if err != nil {
 			return err
 		}

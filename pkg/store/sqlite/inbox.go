@@ -87,7 +87,8 @@ func scanInboxEntry(rows *sql.Rows) (chat.InboxEntry, error) {
 }
 
 // Peers lists those who share a conversation with the user, once each, at most limit, by the newest
-// activity they share and among equals the smaller id first.
+// activity they share and among equals the smaller id first. Of many conversations, the chat.PeersOf with the greatest
+// ids are looked at.
 func (s *Store) Peers(ctx context.Context, user chat.ID, limit int) ([]chat.ID, error) {
 	var peers []chat.ID
 	err := s.read(ctx, "peers", func(tx *sql.Tx) error {
@@ -96,13 +97,13 @@ func (s *Store) Peers(ctx context.Context, user chat.ID, limit int) ([]chat.ID, 
 			err := rows.Scan(&peer)
 			peers = append(peers, peer)
 			return err
-		}, peersOf, user[:], max(limit, 0))
+		}, peersOf, user[:], max(limit, 0), chat.PeersOf)
 	})
 	return peers, err
 }
 
 const peersOf = `
-	WITH activity AS (` + activity + `)
+	WITH activity AS (` + activity + ` ORDER BY mine.conversation_id DESC LIMIT ?3)
 	SELECT other.user_id
 	FROM activity JOIN members AS other ON other.conversation_id = activity.conversation_id
 	WHERE other.user_id <> ?1

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -50,7 +51,12 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "chat.db")
 	s := openAt(t, path)
 	m := message(chat.NewID(), 1, "x")
-	_, err := s.writer.Exec("PRAGMA user_version = 99")
+	var version int
+	err := s.writer.QueryRow("PRAGMA user_version").Scan(&version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.writer.Exec("PRAGMA user_version = 99")
 	if err := errors.Join(err, s.PutMessages(t.Context(), []chat.StoredMessage{m}), s.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +70,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = db.Exec("PRAGMA user_version = 1")
+	_, err = db.Exec(fmt.Sprintf("PRAGMA user_version = %d", version))
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,9 @@ type Memory struct {
 	heads         map[chat.ID]chat.Head
 	marks         map[reader]int64
 	topics        map[string]chat.TopicIdentity
+	invisible     map[chat.ID]bool
+	muted         map[reader]bool
+	calls         map[reader]chat.Call
 }
 
 type reader struct{ conversation, user chat.ID }
@@ -36,6 +39,9 @@ func NewMemory() *Memory {
 		heads:         map[chat.ID]chat.Head{},
 		marks:         map[reader]int64{},
 		topics:        map[string]chat.TopicIdentity{},
+		invisible:     map[chat.ID]bool{},
+		muted:         map[reader]bool{},
+		calls:         map[reader]chat.Call{},
 	}
 }
 

@@ -135,7 +135,12 @@ func (s *Memory) Peers(ctx context.Context, user chat.ID, limit int) ([]chat.ID,
 	defer s.mu.RUnlock()
 	newest := map[chat.ID]time.Time{}
 	var peers []chat.ID
-	for _, e := range s.inbox(user) {
+	entries := slices.SortedFunc(slices.Values(s.inbox(user)), func(a, b chat.InboxEntry) int {
+		return bytes.Compare(b.Conversation.ID[:], a.Conversation.ID[:])
+	})
+	entries = entries[:min(len(entries), chat.PeersOf)]
+	slices.SortFunc(entries, func(a, b chat.InboxEntry) int { return newestFirst(cursorOf(a), cursorOf(b)) })
+	for _, e := range entries {
 		for _, m := range e.Conversation.Members {
 			if _, seen := newest[m.UserID]; seen || m.UserID == user {
 				continue

@@ -39,7 +39,8 @@ type Store interface {
 	// at most limit of them, from just below the cursor (the zero cursor: from the top).
 	Inbox(ctx context.Context, user chat.ID, before chat.InboxCursor, limit int) ([]chat.InboxEntry, error)
 	// Peers lists those who share a conversation with the user, once each, at most limit, by the newest
-	// activity they share and among equals the smaller id first. The user is not among them.
+	// activity they share and among equals the smaller id first. The user is not among them. Of a user in more than
+	// chat.PeersOf conversations, those with the greatest ids count, which are the youngest where ids are ours.
 	Peers(ctx context.Context, user chat.ID, limit int) ([]chat.ID, error)
 
 	// PutMessages stores messages and their by-id rows. A (conversation, seq) that is there keeps the
@@ -68,6 +69,19 @@ type Store interface {
 	PutReadMarks(ctx context.Context, marks []chat.ReadMark) error
 	// ReadSeq is up to where a user has read a conversation; 0 for nothing.
 	ReadSeq(ctx context.Context, conversation, user chat.ID) (int64, error)
+
+	// Settings answers each user's; one who has none has the zero value. With an error it answers for those whose
+	// could be read.
+	Settings(ctx context.Context, users []chat.ID) (map[chat.ID]chat.Settings, error)
+	// PutInvisible has the user be seen as offline, or no longer.
+	PutInvisible(ctx context.Context, user chat.ID, invisible bool) error
+	// PutMuted mutes a conversation for the user, or no longer. It need not be one of theirs.
+	PutMuted(ctx context.Context, user, conversation chat.ID, muted bool) error
+
+	// Called answers where each user was last called to a conversation; one who never was is absent.
+	Called(ctx context.Context, conversation chat.ID, users []chat.ID) (map[chat.ID]chat.Call, error)
+	// PutCalled remembers calls; the greatest seq of a conversation and user wins.
+	PutCalled(ctx context.Context, calls []chat.Call) error
 
 	// TopicIdentity is what was last put under the topic's name.
 	TopicIdentity(ctx context.Context, topic string) (identity chat.TopicIdentity, found bool, err error)
