@@ -35,15 +35,15 @@ func (c roleConfig) check(p *problems) {
 func (c roleConfig) groups() []checker {
 	switch c.role {
 	case roleGateway:
-		return []checker{c.Process, c.HTTP, c.Tokens, c.Sockets, c.Lease, c.Presence, c.Data, c.Kafka, c.Registry, c.Cassandra, c.Redis}
+		return []checker{c.Process, c.HTTP, c.Tokens, c.Sockets, c.Lease, c.Presence, c.Audience, c.Data, c.Kafka, c.Registry, c.Cassandra, c.Redis}
 	case roleDeliver:
 		return []checker{c.Process, c.Lease, c.Kafka, c.Registry, c.Cassandra, c.Redis}
 	case roleArchive:
 		return []checker{c.Process, c.Kafka, c.Registry}
 	case rolePresence:
-		return []checker{c.Process, c.Lease, c.Cassandra, c.Redis}
+		return []checker{c.Process, c.Lease, c.Audience, c.Cassandra, c.Redis}
 	}
-	return []checker{c.Process, c.HTTP, c.Tokens, c.Sockets, c.Lease, c.Presence, c.Data, c.Kafka, c.Topics, c.Registry,
+	return []checker{c.Process, c.HTTP, c.Tokens, c.Sockets, c.Lease, c.Presence, c.Audience, c.Data, c.Kafka, c.Topics, c.Registry,
 		c.Cassandra, c.Keyspace, c.Redis, c.Embedded}
 }
 

@@ -18,6 +18,7 @@ type Config struct {
 	Sockets   SocketConfig    `embed:"" group:"Sockets:"`
 	Lease     LeaseConfig     `embed:"" group:"Presence:"`
 	Presence  PresenceConfig  `embed:"" group:"Presence:"`
+	Audience  AudienceConfig  `embed:"" group:"Presence:"`
 	Data      DataConfig      `embed:"" group:"Data:"`
 	Kafka     KafkaConfig     `embed:"" group:"Kafka:"`
 	Topics    TopicsConfig    `embed:"" group:"Kafka:"`
@@ -93,6 +94,11 @@ type LeaseConfig struct {
 type PresenceConfig struct {
 	PresenceGrace time.Duration `name:"presence-grace" default:"10s" placeholder:"DURATION" help:"How long a user who left stays online, so that a reload is not told to anybody."`
 	TypingTTL     time.Duration `name:"typing-ttl" default:"10s" placeholder:"DURATION" help:"How long somebody is typing without saying so again."`
+}
+
+// AudienceConfig is who may know who is online: whoever tells it and whoever answers must say the same.
+type AudienceConfig struct {
+	PresenceAudience string `name:"presence-audience" default:"everyone" placeholder:"WHO" help:"Who may see who is online: everyone who knows an id, members (who share a conversation with them), or nobody."`
 }
 
 // DataConfig is where a process keeps files.

@@ -45,7 +45,7 @@ func (p *process) gateway(ctx context.Context, c clients) (net.Addr, error) {
 		Logger:    p.log, Registerer: p.metrics,
 	})
 	g = gateway.New(gateway.Config{
-		Verifier: verifier, Store: c.store, Publisher: c.producer, Leases: leases, Directory: p.directory(c),
+		Instance: p.instance, Verifier: verifier, Store: c.store, Publisher: c.producer, Leases: leases, Directory: p.directory(c), View: p.view(c),
 		Relay: ephemeral, Announcer: announcer, Limits: p.cfg.Sockets.limits(), TypingTTL: p.cfg.Presence.TypingTTL,
 		Logger: p.log, Registerer: p.metrics,
 	})
@@ -93,7 +93,7 @@ func (p *process) serve(ctx context.Context, c clients, verifier *auth.Verifier,
 	mux.Handle("/socket.io/", origins.Split(sockets, sockets)) // they refuse foreign origins themselves, and count them
 	v1 := origins.Handler(api.New(api.Config{
 		Verifier: verifier, Conversations: c.store, History: c.store, Inbox: c.store, Publisher: c.producer,
-		Presence: p.directory(c), UserRate: api.Rate(limits.RateRequests), Logger: p.log, Registerer: p.metrics,
+		Presence: p.view(c), Settings: c.store, Gateways: g, UserRate: api.Rate(limits.RateRequests), Logger: p.log, Registerer: p.metrics,
 	}))
 	if p.cfg.Dev {
 		if err := p.page(mux, c, origins); err != nil {

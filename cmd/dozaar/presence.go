@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/dozaar/dozaar/pkg/presence"
 	"github.com/dozaar/dozaar/pkg/relay"
 	streamspresence "github.com/dozaar/dozaar/streams/presence"
@@ -18,7 +20,8 @@ func (p *process) presence(c clients) error {
 
 func (p *process) announcer(c clients, r *relay.Sender) *streamspresence.Announcer {
 	return streamspresence.NewAnnouncer(streamspresence.Config{
-		Peers: c.store, Directory: p.directory(c), Relay: r, Logger: p.log, Registerer: p.metrics,
+		Peers: c.store, MaxPeers: presence.MaxPeers, Directory: p.directory(c), Relay: r,
+		Off:   p.cfg.Audience.audience() == presence.Nobody, Logger: p.log, Registerer: p.metrics,
 	})
 }
 
@@ -28,4 +31,17 @@ func (p *process) ephemeralRelay(c clients, role string) *relay.Sender {
 	return relay.NewSender(relay.SenderConfig{
 		Redis: c.redis, Name: role + "-" + p.instance, Ephemeral: true, Logger: p.log, Registerer: p.metrics,
 	})
+}
+
+// view is what users may see of each other.
+func (p *process) view(c clients) *presence.View {
+	return presence.NewView(p.directory(c), p.cfg.Audience.audience(), c.store)
+}
+
+func (c AudienceConfig) audience() presence.Audience { return presence.Audience(c.PresenceAudience) }
+
+func (c AudienceConfig) check(p *problems) {
+	if !slices.Contains(presence.Audiences(), c.audience()) {
+		p.add("presence-audience", "must be everyone, members or nobody, is %q", c.PresenceAudience)
+	}
 }

@@ -36,6 +36,7 @@ type gatewayCmd struct {
 	Sockets   SocketConfig    `embed:"" group:"Sockets:"`
 	Lease     LeaseConfig     `embed:"" group:"Presence:"`
 	Presence  PresenceConfig  `embed:"" group:"Presence:"`
+	Audience  AudienceConfig  `embed:"" group:"Presence:"`
 	Data      DataConfig      `embed:"" group:"Data:"`
 	Kafka     KafkaConfig     `embed:"" group:"Kafka:"`
 	Registry  RegistryConfig  `embed:"" group:"Schema registry:"`
@@ -51,7 +52,7 @@ func (*gatewayCmd) Help() string {
 func (c *gatewayCmd) Run(ctx context.Context, a *app) error {
 	return a.runRole(ctx, roleGateway, Config{
 		Dev: c.Dev, Process: c.Process, HTTP: c.HTTP, Tokens: c.Tokens, Sockets: c.Sockets, Lease: c.Lease, Presence: c.Presence,
-		Data: c.Data, Kafka: c.Kafka, Registry: c.Registry, Cassandra: c.Cassandra, Redis: c.Redis,
+		Audience: c.Audience, Data: c.Data, Kafka: c.Kafka, Registry: c.Registry, Cassandra: c.Cassandra, Redis: c.Redis,
 	})
 }
 
@@ -80,6 +81,7 @@ func (c *deliverCmd) Run(ctx context.Context, a *app) error {
 type presenceCmd struct {
 	Process   ProcessConfig   `embed:"" group:"Process:"`
 	Lease     LeaseConfig     `embed:"" group:"Presence:"`
+	Audience  AudienceConfig  `embed:"" group:"Presence:"`
 	Cassandra CassandraConfig `embed:"" group:"Cassandra:"`
 	Redis     RedisConfig     `embed:"" group:"Redis:"`
 }
@@ -90,7 +92,7 @@ func (*presenceCmd) Help() string {
 }
 
 func (c *presenceCmd) Run(ctx context.Context, a *app) error {
-	return a.runRole(ctx, rolePresence, Config{Process: c.Process, Lease: c.Lease, Cassandra: c.Cassandra, Redis: c.Redis})
+	return a.runRole(ctx, rolePresence, Config{Process: c.Process, Lease: c.Lease, Audience: c.Audience, Cassandra: c.Cassandra, Redis: c.Redis})
 }
 
 // runRole runs a role until ctx ends.

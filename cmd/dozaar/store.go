@@ -24,6 +24,7 @@ type store interface {
 	api.Conversations
 	api.History
 	api.Inbox
+	api.Settings
 	topicIdentities
 	Close() error
 }

@@ -49,9 +49,25 @@ type Publisher interface {
 	PublishConversation(ctx context.Context, e chat.ConversationEvent) error
 }
 
-// Presence tells who is online. A user it does not answer for is offline.
+// Presence tells who is online, as pkg/presence's View does. A user it does not answer for is offline.
 type Presence interface {
-	Statuses(ctx context.Context, users []chat.ID) (map[chat.ID]chat.PresenceStatus, error)
+	// Visible answers those whom the asker may see.
+	Visible(ctx context.Context, asker chat.ID, users []chat.ID) ([]chat.ID, error)
+	// Statuses answers for all, and of those who are not visible as of ids that do not exist.
+	Statuses(ctx context.Context, users, visible []chat.ID) (map[chat.ID]chat.PresenceStatus, error)
+}
+
+// Settings stores a user's own wishes.
+type Settings interface {
+	Settings(ctx context.Context, users []chat.ID) (map[chat.ID]chat.Settings, error)
+	PutInvisible(ctx context.Context, user chat.ID, invisible bool) error
+	PutMuted(ctx context.Context, user, conversation chat.ID, muted bool) error
+}
+
+// Gateways are those at which a user has devices.
+type Gateways interface {
+	// SettingsChanged has them read the user's settings again.
+	SettingsChanged(ctx context.Context, user chat.ID) error
 }
 
 // Config is what the API works with. The interfaces are required; usually one store is three of them.
@@ -62,6 +78,8 @@ type Config struct {
 	Inbox         Inbox
 	Publisher     Publisher
 	Presence      Presence
+	Settings      Settings
+	Gateways      Gateways
 
 	Now        func() time.Time      // nil: the wall clock
 	Logger     *slog.Logger          // nil: no logs
@@ -125,6 +143,11 @@ func (a *api) routes() *http.ServeMux {
 		{http.MethodGet, "/v1/conversations/{id}/messages", a.messages},
 		{http.MethodPost, "/v1/conversations/{id}/messages", a.sendMessage},
 		{http.MethodGet, "/v1/presence", a.presence},
+		{http.MethodGet, "/v1/settings", a.settings},
+		{http.MethodPut, "/v1/settings/invisible", a.setInvisible(true)},
+		{http.MethodDelete, "/v1/settings/invisible", a.setInvisible(false)},
+		{http.MethodPut, "/v1/settings/muted/{id}", a.mute},
+		{http.MethodDelete, "/v1/settings/muted/{id}", a.unmute},
 	} {
 		mux.Handle(route.method+" "+route.path, a.authenticated(route.handle))
 		allowed[route.path] = append(allowed[route.path], route.method)

@@ -172,6 +172,14 @@ func TestEveryDocumentedAnswer(t *testing.T) {
 		{"sendMessage", "POST", at + "/messages", big, 413, "buyer", nil},
 		{"getPresence", "GET", "/v1/presence?userIds=" + buyer.ID.String() + ",nobody", "", 200, "seller", nil},
 		{"getPresence", "GET", "/v1/presence", "", 400, "seller", nil},
+		{"getSettings", "GET", "/v1/settings", "", 200, "buyer", nil},
+		{"hide", "PUT", "/v1/settings/invisible", "", 204, "buyer", nil},
+		{"show", "DELETE", "/v1/settings/invisible", "", 204, "buyer", nil},
+		{"mute", "PUT", "/v1/settings/muted/" + conv.ID.String(), "", 204, "buyer", nil},
+		{"mute", "PUT", "/v1/settings/muted/" + conv.ID.String(), "", 404, "stranger", nil},
+		{"mute", "PUT", "/v1/settings/muted/" + conv.ID.String(), "", 400, "seller", h.muteTooMany},
+		{"unmute", "DELETE", "/v1/settings/muted/everything", "", 404, "buyer", nil},
+		{"unmute", "DELETE", "/v1/settings/muted/" + conv.ID.String(), "", 204, "buyer", nil},
 	}
 	// Whatever goes well with a token goes wrong in these ways without one, and on a bad day.
 	for _, row := range slices.Clone(rows) {

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +83,8 @@ func (h *harness) patient(limit api.Rate) http.Handler {
 		Inbox:         h.store,
 		Publisher:     h.publisher,
 		Presence:      h.presence,
+		Settings:      h.store,
+		Gateways:      h.presence,
 		Now:           func() time.Time { return *h.clock },
 		Logger:        slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Registerer:    h.metrics,
@@ -289,6 +293,27 @@ func (s *store) StoredByID(ctx context.Context, ids []chat.ID) (map[chat.ID]chat
 	return s.Memory.StoredByID(ctx, ids)
 }
 
+func (s *store) Settings(ctx context.Context, users []chat.ID) (map[chat.ID]chat.Settings, error) {
+	if err := s.fault(); err != nil {
+		return nil, err
+	}
+	return s.Memory.Settings(ctx, users)
+}
+
+func (s *store) PutInvisible(ctx context.Context, user chat.ID, invisible bool) error {
+	if err := s.fault(); err != nil {
+		return err
+	}
+	return s.Memory.PutInvisible(ctx, user, invisible)
+}
+
+func (s *store) PutMuted(ctx context.Context, user, conversation chat.ID, muted bool) error {
+	if err := s.fault(); err != nil {
+		return err
+	}
+	return s.Memory.PutMuted(ctx, user, conversation, muted)
+}
+
 // publisher keeps what was published, or refuses it.
 type publisher struct {
 	err      error
@@ -317,14 +342,29 @@ type presence struct {
 	err      error
 	statuses map[chat.ID]chat.PresenceStatus
 	asked    []chat.ID
+	unseen   []chat.ID // whom nobody may see
+	changed  []chat.ID // whose settings are to be read again
 }
 
-func (p *presence) Statuses(_ context.Context, users []chat.ID) (map[chat.ID]chat.PresenceStatus, error) {
+func (p *presence) Visible(_ context.Context, asker chat.ID, users []chat.ID) ([]chat.ID, error) {
+	return slices.DeleteFunc(slices.Clone(users), func(u chat.ID) bool { return slices.Contains(p.unseen, u) }), p.err
+}
+
+func (p *presence) Statuses(_ context.Context, users, visible []chat.ID) (map[chat.ID]chat.PresenceStatus, error) {
 	p.asked = users
 	if p.err != nil {
 		return nil, p.err
 	}
-	return p.statuses, nil
+	seen := maps.Clone(p.statuses)
+	maps.DeleteFunc(seen, func(u chat.ID, _ chat.PresenceStatus) bool { return !slices.Contains(visible, u) })
+	return seen, nil
+}
+
+func (p *presence) SettingsChanged(_ context.Context, user chat.ID) error {
+	if p.err == nil {
+		p.changed = append(p.changed, user)
+	}
+	return p.err
 }
 
 // quote writes a text as JSON does.

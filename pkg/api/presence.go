@@ -14,8 +14,9 @@ import (
 const maxStatuses = 100
 
 // presence answers as `online:status` does, by the ids as they were written. An id that is no UUID
-// is nobody's, and so offline. While the leases cannot be read, everybody else is unknown.
-func (a *api) presence(r *http.Request, _ auth.Identity) (answer, error) {
+// is nobody's, and so offline. Whom the caller may not see is as one who does not exist; the backend sees everybody
+// who is not invisible. While the leases cannot be read, everybody else is unknown.
+func (a *api) presence(r *http.Request, who auth.Identity) (answer, error) {
 	p, err := query(r)
 	if err != nil {
 		return answer{}, err
@@ -38,7 +39,14 @@ func (a *api) presence(r *http.Request, _ auth.Identity) (answer, error) {
 			users = append(users, id)
 		}
 	}
-	known, err := a.Presence.Statuses(r.Context(), users)
+	visible := users
+	if !who.Service {
+		visible, err = a.Presence.Visible(r.Context(), who.User.ID, users)
+	}
+	var known map[chat.ID]chat.PresenceStatus
+	if err == nil {
+		known, err = a.Presence.Statuses(r.Context(), users, visible)
+	}
 	if err != nil {
 		a.Logger.WarnContext(r.Context(), "cannot read who is online", "error", err)
 	}

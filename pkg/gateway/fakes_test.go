@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -110,12 +111,16 @@ type world struct {
 	owner     string // the gateway that owns every room; "" for none
 	fault     error  // what every publish answers
 	offsets   map[chat.ID]int64
+	arrivals  []chat.Arrival   // guarded by mu
+	unseen    []chat.ID        // whom nobody may see
+	online    map[chat.ID]bool // nil: the directory is away
+	questions [][]chat.ID      // as Redis was told of them
 }
 
 func newWorld(t testing.TB) *world {
 	w := &world{t: t, store: storetest.NewMemory(), owner: "this", offsets: map[chat.ID]int64{}}
 	w.Gateway = New(Config{
-		Verifier: w, Store: w.store, Publisher: w, Leases: w, Directory: w, Relay: w, Announcer: w,
+		Verifier: w, Store: w.store, Publisher: w, Leases: w, Directory: w, View: w, Relay: w, Instance: "this", Announcer: w,
 		Limits: DefaultLimits(), TypingTTL: 10 * time.Second,
 		Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 	})
@@ -168,25 +173,50 @@ func (w *world) PublishReceipt(_ context.Context, r chat.Receipt) error {
 	return w.fault
 }
 
-func (w *world) Connect(context.Context, chat.ID) (*chat.PresenceChange, error) { return nil, nil }
-func (w *world) Disconnect(context.Context, chat.ID) error                      { return nil }
-func (w *world) OpenRoom(context.Context, chat.ID) error                        { return nil }
-func (w *world) CloseRoom(context.Context, chat.ID) error                       { return nil }
-func (w *world) Reassert(context.Context) error                                 { return nil }
-func (w *world) Announce(context.Context, chat.PresenceChange)                  {}
+func (w *world) Connect(_ context.Context, arrivals ...chat.Arrival) ([]chat.PresenceChange, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.arrivals = append(w.arrivals, arrivals...)
+	return nil, nil
+}
+func (w *world) Disconnect(context.Context, ...chat.ID) error  { return nil }
+func (w *world) OpenRoom(context.Context, chat.ID) error       { return nil }
+func (w *world) CloseRoom(context.Context, chat.ID) error      { return nil }
+func (w *world) Reassert(context.Context) error                { return nil }
+func (w *world) Announce(context.Context, chat.PresenceChange) {}
 
-func (w *world) Owners(_ context.Context, _, conversations []chat.ID) (byUser, byConversation map[chat.ID][]string, err error) {
-	byConversation = map[chat.ID][]string{}
+func (w *world) Owners(_ context.Context, users, conversations []chat.ID) (byUser, byConversation map[chat.ID][]string, err error) {
+	byUser, byConversation = map[chat.ID][]string{}, map[chat.ID][]string{}
+	for _, u := range users {
+		byUser[u] = []string{w.owner}
+	}
 	for _, c := range conversations {
 		if w.owner != "" {
 			byConversation[c] = []string{w.owner}
 		}
 	}
-	return nil, byConversation, nil
+	return byUser, byConversation, nil
 }
 
-func (w *world) Statuses(_ context.Context, _ []chat.ID) (map[chat.ID]chat.PresenceStatus, error) {
-	return nil, chat.ErrUnavailable
+func (w *world) Visible(_ context.Context, asker chat.ID, users []chat.ID) ([]chat.ID, error) {
+	return slices.DeleteFunc(slices.Clone(users), func(u chat.ID) bool { return slices.Contains(w.unseen, u) }), nil
+}
+
+func (w *world) Asked(_ context.Context, gateway string, users []chat.ID, _ time.Duration) error {
+	w.questions = append(w.questions, users)
+	return nil
+}
+
+func (w *world) Statuses(_ context.Context, users, visible []chat.ID) (map[chat.ID]chat.PresenceStatus, error) {
+	if w.online == nil {
+		return nil, chat.ErrUnavailable
+	}
+	found := map[chat.ID]chat.PresenceStatus{}
+	for _, u := range users {
+		is := w.online[u] && slices.Contains(visible, u)
+		found[u] = chat.PresenceStatus{Online: &is}
+	}
+	return found, nil
 }
 
 // Send takes relayed envelopes straight back in.

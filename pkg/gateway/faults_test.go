@@ -24,22 +24,28 @@ type awayLeases struct {
 	users map[chat.ID]bool
 }
 
-func (l *awayLeases) Connect(ctx context.Context, user chat.ID) (*chat.PresenceChange, error) {
-	return nil, l.put(ctx, user, true)
+func (l *awayLeases) Connect(_ context.Context, arrivals ...chat.Arrival) ([]chat.PresenceChange, error) {
+	var users []chat.ID
+	for _, a := range arrivals {
+		users = append(users, a.UserID)
+	}
+	return nil, l.put(users, true)
 }
 
-func (l *awayLeases) Disconnect(ctx context.Context, user chat.ID) error {
-	return l.put(ctx, user, false)
+func (l *awayLeases) Disconnect(_ context.Context, users ...chat.ID) error {
+	return l.put(users, false)
 }
 
-func (l *awayLeases) put(_ context.Context, user chat.ID, held bool) error {
+func (l *awayLeases) put(users []chat.ID, held bool) error {
 	time.Sleep(l.slow)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.away {
 		return chat.ErrUnavailable
 	}
-	l.users[user] = held
+	for _, user := range users {
+		l.users[user] = held
+	}
 	return nil
 }
 

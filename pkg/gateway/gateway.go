@@ -30,6 +30,7 @@ type Store interface {
 	Messages(ctx context.Context, conversation chat.ID, afterSeq int64, limit int) ([]chat.Message, error)
 	StoredByID(ctx context.Context, ids []chat.ID) (map[chat.ID]chat.StoredID, error)
 	ReadSeq(ctx context.Context, conversation, user chat.ID) (int64, error)
+	Settings(ctx context.Context, users []chat.ID) (map[chat.ID]chat.Settings, error)
 }
 
 // A Publisher returns once Kafka has the record on all in-sync replicas, or with an error.
@@ -40,8 +41,8 @@ type Publisher interface {
 
 // Leases say, to the whole cluster, which users and rooms this gateway has sockets of.
 type Leases interface {
-	Connect(ctx context.Context, user chat.ID) (*chat.PresenceChange, error)
-	Disconnect(ctx context.Context, user chat.ID) error
+	Connect(ctx context.Context, arrivals ...chat.Arrival) ([]chat.PresenceChange, error)
+	Disconnect(ctx context.Context, users ...chat.ID) error
 	OpenRoom(ctx context.Context, conversation chat.ID) error
 	CloseRoom(ctx context.Context, conversation chat.ID) error
 	Reassert(ctx context.Context) error
@@ -50,7 +51,16 @@ type Leases interface {
 // A Directory answers from those leases.
 type Directory interface {
 	Owners(ctx context.Context, users, conversations []chat.ID) (byUser, byConversation map[chat.ID][]string, err error)
-	Statuses(ctx context.Context, users []chat.ID) (map[chat.ID]chat.PresenceStatus, error)
+}
+
+// A View answers what a user may see of others.
+type View interface {
+	// Visible answers those whom the asker may see.
+	Visible(ctx context.Context, asker chat.ID, users []chat.ID) ([]chat.ID, error)
+	// Statuses answers for all, and of those who are not visible as of ids that do not exist.
+	Statuses(ctx context.Context, users, visible []chat.ID) (map[chat.ID]chat.PresenceStatus, error)
+	// Asked has this gateway be told of changes of the users for so long.
+	Asked(ctx context.Context, gateway string, users []chat.ID, lasting time.Duration) error
 }
 
 // A Relay carries envelopes to gateways, this one included.
@@ -65,11 +75,13 @@ type Announcer interface {
 
 // Config is what a gateway needs. Every field is required unless it says otherwise.
 type Config struct {
+	Instance   string // this gateway's name in the leases
 	Verifier   Verifier
 	Store      Store
 	Publisher  Publisher
 	Leases     Leases
 	Directory  Directory
+	View       View
 	Relay      Relay
 	Announcer  Announcer
 	Limits     Limits
@@ -87,6 +99,8 @@ type Gateway struct {
 	rooms    rooms
 	absence  absence // of the store
 	leasing  *leasing
+	wishes   *wishes             // settings of users who are here
+	asking   *asking             // who has asked about whom
 	notified *rising             // seqs, by conversation
 	versions *rising             // changes of presence, by user
 	fills    *semaphore.Weighted // bounds the rooms that read the store at once
@@ -121,6 +135,8 @@ func New(cfg Config) *Gateway {
 	g.rooms.init()
 	g.absence.init()
 	g.leasing = newLeasing(g)
+	g.wishes = newWishes()
+	g.asking = newAsking()
 	g.notified = newRising(notifiedConversations)
 	g.versions = newRising(versionedUsers)
 	g.metrics.observe(cfg.Registerer, g)

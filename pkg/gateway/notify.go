@@ -12,7 +12,7 @@ type notification struct {
 	Timestamp      int64     `json:"timestamp"` // Unix milliseconds
 }
 
-// notify tells the members' sockets that are not in the room. A redelivered message notifies nobody twice.
+// notify tells the members' sockets that are not in the room, unless the member has muted the conversation. A redelivered message notifies nobody twice.
 func (g *Gateway) notify(m chat.Message, users []chat.ID) {
 	if len(users) == 0 || !g.notified.rises(m.ConversationID, m.Seq) {
 		return
@@ -22,7 +22,7 @@ func (g *Gateway) notify(m chat.Message, users []chat.ID) {
 		Sender: m.Sender, Timestamp: m.CreatedAt.UnixMilli(),
 	})
 	for _, user := range users {
-		if user == m.Sender.ID {
+		if user == m.Sender.ID || g.wishes.muted(user, m.ConversationID) {
 			continue
 		}
 		for _, s := range g.sessions.of(user) {

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"time"
+
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/relay"
 )
@@ -11,7 +13,7 @@ type presence struct {
 	Timestamp int64   `json:"timestamp"` // Unix milliseconds
 }
 
-// receivePresence tells those concerned. A change that is not newer than the last one told is dropped.
+// receivePresence tells those concerned, and who has asked, each socket once. A change that is not newer than the last one told is dropped.
 func (g *Gateway) receivePresence(e *relay.Presence) {
 	c := e.Change
 	if !g.versions.rises(c.UserID, c.Version) {
@@ -22,10 +24,20 @@ func (g *Gateway) receivePresence(e *relay.Presence) {
 		name = "user:online"
 	}
 	packet := encode(name, presence{c.UserID, c.At.UnixMilli()})
-	for _, user := range e.To {
-		for _, s := range g.sessions.of(user) {
-			s.conn.Send(packet)
+	told := map[*session]bool{}
+	tell := func(sessions []*session) {
+		for _, s := range sessions {
+			if !told[s] && s.user.ID != c.UserID {
+				told[s] = true
+				s.conn.Send(packet)
+			}
 		}
+	}
+	for _, user := range e.To {
+		tell(g.sessions.of(user))
+	}
+	if e.Asked {
+		tell(g.asking.about(c.UserID, time.Now()))
 	}
 }
 

@@ -26,6 +26,8 @@ func (g *Gateway) Receive(_ context.Context, e relay.Envelope) {
 		g.receivePresence(e.Presence)
 	case e.Conflict != nil:
 		g.receiveConflict(e.Conflict)
+	case e.Settings != nil:
+		g.leasing.wishesChanged(e.Settings.UserID)
 	}
 }
 

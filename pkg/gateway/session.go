@@ -43,6 +43,8 @@ type session struct {
 	telling bool
 	expiry  *time.Timer
 	closed  bool
+
+	asked map[chat.ID]struct{} // about whom the socket has asked; guarded by asking.mu
 }
 
 func (g *Gateway) newSession(id auth.Identity) *session {
@@ -54,6 +56,7 @@ func (g *Gateway) newSession(id auth.Identity) *session {
 		joined:   map[chat.ID]*room{},
 		marked:   map[chat.ID]int{},
 		typing:   map[chat.ID]time.Time{},
+		asked:    map[chat.ID]struct{}{},
 	}
 }
 
@@ -247,6 +250,7 @@ func (g *Gateway) disconnected(s *session) {
 		g.tellTyping(r, s, false)
 		r.detach(s)
 	}
+	g.asking.forget(s)
 	g.sessions.remove(s)
 	g.leasing.reconcile(s.user.ID)
 }

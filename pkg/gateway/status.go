@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/strictjson"
@@ -24,7 +25,8 @@ type status struct {
 }
 
 // onlineStatus answers about the users asked for, by the very strings that were asked. An id that is
-// no UUID belongs to nobody, who is offline. While the directory is away everybody is unknown.
+// no UUID belongs to nobody, who is offline. While the directory is away everybody is unknown. Whom the asker may not
+// see is as one who does not exist; of all others the asker hears when they come and go.
 func (g *Gateway) onlineStatus(ctx context.Context, s *session, payload json.RawMessage) (any, error) {
 	var in struct {
 		UserIDs []string `json:"userIds"`
@@ -44,7 +46,7 @@ func (g *Gateway) onlineStatus(ctx context.Context, s *session, payload json.Raw
 			users = append(users, user)
 		}
 	}
-	found, err := g.Directory.Statuses(ctx, users)
+	found, err := g.statuses(ctx, s, users)
 	if err != nil {
 		g.log.WarnContext(ctx, "look up who is online", "error", err)
 	}
@@ -68,4 +70,20 @@ func (g *Gateway) onlineStatus(ctx context.Context, s *session, payload json.Raw
 	s.emit("online:status", out)
 	out.OK = true
 	return out, nil
+}
+
+// statuses looks users up for a socket. Redis knows of the question before it answers, so that no change falls between.
+func (g *Gateway) statuses(ctx context.Context, s *session, users []chat.ID) (map[chat.ID]chat.PresenceStatus, error) {
+	visible, err := g.View.Visible(ctx, s.user.ID, users)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	if untold := g.asking.note(s, visible, now); len(untold) > 0 {
+		if err := g.View.Asked(ctx, g.Instance, untold, askedFor+askAgain); err != nil {
+			return nil, err
+		}
+		g.asking.noted(untold, now)
+	}
+	return g.View.Statuses(ctx, users, visible)
 }

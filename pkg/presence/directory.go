@@ -43,84 +43,176 @@ const maxLookup = 500
 // Owners answers the gateway instances with a device of each user and with a socket in each
 // conversation's room; who has none is absent. One pipeline. An error is chat.ErrUnavailable.
 func (d *Directory) Owners(ctx context.Context, users, convs []chat.ID) (byUser, byConv map[chat.ID][]string, err error) {
-	byUser, byConv = map[chat.ID][]string{}, map[chat.ID][]string{}
-	keys := make(map[lease]string, len(users)+len(convs))
+	var keys []sharedKey
 	for _, u := range users {
-		keys[lease{id: u}] = leasesKey(u)
+		keys = append(keys, sharedKey{shardOf(u), leasesKey(u)})
 	}
 	for _, c := range convs {
-		keys[lease{room: true, id: c}] = roomKey(c)
+		keys = append(keys, sharedKey{shardOf(c), roomKey(c)})
 	}
-	if len(keys) == 0 {
-		return byUser, byConv, nil
-	}
-	homes := map[int][]lease{}
-	for k := range keys {
-		homes[shardOf(k.id)] = append(homes[shardOf(k.id)], k)
-	}
-	var calls []call
-	var asked [][]lease
-	for _, all := range homes {
-		for part := range slices.Chunk(all, maxLookup) {
-			c := call{script: ownersScript}
-			for _, k := range part {
-				c.keys = append(c.keys, keys[k])
-			}
-			calls, asked = append(calls, c), append(asked, part)
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	cmds, err := runAll(ctx, d.cfg.Redis, calls)
+	live, err := d.live(ctx, keys)
 	if err != nil {
 		return nil, nil, err
 	}
-	for c, cmd := range cmds {
-		reply, err := cmd.Slice()
-		if err != nil || len(reply) != len(asked[c]) {
-			return nil, nil, fmt.Errorf("presence: owners answered %v: %w", reply, err)
+	byUser, byConv = map[chat.ID][]string{}, map[chat.ID][]string{}
+	for _, u := range users {
+		if at := live[leasesKey(u)]; len(at) > 0 {
+			byUser[u] = at
 		}
-		for i, k := range asked[c] {
-			gateways := stringsOf(reply[i])
-			switch {
-			case len(gateways) == 0:
-			case k.room:
-				byConv[k.id] = gateways
-			default:
-				byUser[k.id] = gateways
-			}
+	}
+	for _, c := range convs {
+		if at := live[roomKey(c)]; len(at) > 0 {
+			byConv[c] = at
 		}
 	}
 	return byUser, byConv, nil
 }
 
-// Statuses answers for every user whether they are online. What Redis cannot say is unknown: while it
-// is away, and for a user without a live lease while leases are being written anew after it lost
-// them. So the map is complete and true also where an error (chat.ErrUnavailable) says why it knows
-// little.
-func (d *Directory) Statuses(ctx context.Context, users []chat.ID) (map[chat.ID]chat.PresenceStatus, error) {
-	statuses := make(map[chat.ID]chat.PresenceStatus, len(users))
-	homes := map[int][]chat.ID{}
+// Listeners answers where a change of the user is to be told: the gateways of their peers, and those where somebody
+// has asked about the user lately. One pipeline. An error is chat.ErrUnavailable.
+func (d *Directory) Listeners(ctx context.Context, user chat.ID, peers []chat.ID) (byPeer map[chat.ID][]string, asking []string, err error) {
+	keys := []sharedKey{{shardOf(user), askersKey(user)}}
+	for _, p := range peers {
+		keys = append(keys, sharedKey{shardOf(p), leasesKey(p)})
+	}
+	live, err := d.live(ctx, keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	byPeer = map[chat.ID][]string{}
+	for _, p := range peers {
+		if at := live[leasesKey(p)]; len(at) > 0 {
+			byPeer[p] = at
+		}
+	}
+	return byPeer, live[askersKey(user)], nil
+}
+
+// Asked notes that somebody at a gateway has asked about users: for so long it is told of their changes. Call it before
+// asking for their statuses, so that no change falls between.
+func (d *Directory) Asked(ctx context.Context, gateway string, users []chat.ID, lasting time.Duration) error {
+	if len(users) == 0 {
+		return nil
+	}
+	homes := map[int][]string{}
 	for _, u := range users {
-		if _, seen := statuses[u]; !seen {
-			statuses[u] = chat.PresenceStatus{}
+		homes[shardOf(u)] = append(homes[shardOf(u)], askersKey(u))
+	}
+	var calls []call
+	for _, keys := range homes {
+		calls = append(calls, call{script: askedScript, keys: keys, args: []any{gateway, lasting.Milliseconds()}})
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	_, err := runAll(ctx, d.cfg.Redis, calls)
+	return err
+}
+
+// sharedKey is a set of gateways with the ends of their leases.
+type sharedKey struct {
+	shard int
+	key   string
+}
+
+// live answers, by key, the gateways whose lease lives.
+func (d *Directory) live(ctx context.Context, keys []sharedKey) (map[string][]string, error) {
+	homes := map[int][]string{}
+	seen := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		if !seen[k.key] {
+			seen[k.key] = true
+			homes[k.shard] = append(homes[k.shard], k.key)
+		}
+	}
+	var calls []call
+	for _, all := range homes {
+		for part := range slices.Chunk(all, maxLookup) {
+			calls = append(calls, call{script: ownersScript, keys: part})
+		}
+	}
+	found := make(map[string][]string, len(keys))
+	if len(calls) == 0 {
+		return found, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	cmds, err := runAll(ctx, d.cfg.Redis, calls)
+	if err != nil {
+		return nil, err
+	}
+	for c, cmd := range cmds {
+		reply, err := cmd.Slice()
+		if err != nil || len(reply) != len(calls[c].keys) {
+			return nil, fmt.Errorf("presence: owners answered %v: %w", reply, err)
+		}
+		for i, key := range calls[c].keys {
+			found[key] = stringsOf(reply[i])
+		}
+	}
+	return found, nil
+}
+
+// Statuses answers for every user whether they are online, as others see them. What Redis cannot say is unknown:
+// while it is away, and for a user without a live lease while leases are being written anew after it lost
+// them. So the map is complete and true also where an error (chat.ErrUnavailable) says why it knows
+// little. Of whom hidden is true it answers as for an id that does not exist; nil: of nobody.
+func (d *Directory) Statuses(ctx context.Context, users []chat.ID, hidden func(chat.ID) bool) (map[chat.ID]chat.PresenceStatus, error) {
+	statuses := make(map[chat.ID]chat.PresenceStatus, len(users))
+	for _, u := range users {
+		statuses[u] = chat.PresenceStatus{}
+	}
+	err := d.look(ctx, statusesScript, []any{d.cfg.TTL.Milliseconds()}, users, hidden, func(u chat.ID, online, seen int64) {
+		statuses[u] = status(online, seen)
+	})
+	return statuses, err
+}
+
+// Attendances answers for every user whether and when they were there. It fails (chat.ErrUnavailable) where that
+// cannot be said of all of them: while Redis is away, or has just lost its data.
+func (d *Directory) Attendances(ctx context.Context, users []chat.ID) (map[chat.ID]chat.Attendance, error) {
+	found := make(map[chat.ID]chat.Attendance, len(users))
+	var unknown error
+	err := d.look(ctx, attendScript, nil, users, nil, func(u chat.ID, there, came int64) {
+		a := chat.Attendance{There: there == 1}
+		if came > 0 {
+			a.Came = time.UnixMilli(came).UTC()
+		}
+		if there < 0 {
+			unknown = fmt.Errorf("presence: %w: leases are being written again", chat.ErrUnavailable)
+		}
+		found[u] = a
+	})
+	return found, cmp.Or(err, unknown)
+}
+
+// look runs a script that answers two numbers for each user, on their leases and state.
+func (d *Directory) look(ctx context.Context, script *redis.Script, args []any, users []chat.ID, hidden func(chat.ID) bool, take func(user chat.ID, a, b int64)) error {
+	homes := map[int][]chat.ID{}
+	seen := make(map[chat.ID]bool, len(users))
+	for _, u := range users {
+		if !seen[u] {
+			seen[u] = true
 			homes[shardOf(u)] = append(homes[shardOf(u)], u)
 		}
 	}
 	if len(users) == 0 {
-		return statuses, nil
+		return nil
 	}
 	var calls []call
 	var asked [][]chat.ID
 	for shard, all := range homes {
 		for part := range slices.Chunk(all, maxLookup) {
 			c := call{
-				script: statusesScript,
+				script: script,
 				keys:   []string{clockKey(shard)},
-				args:   []any{gapFor(d.cfg.TTL).Milliseconds(), d.cfg.Settle.Milliseconds(), d.cfg.TTL.Milliseconds()},
+				args:   append([]any{gapFor(d.cfg.TTL).Milliseconds(), d.cfg.Settle.Milliseconds()}, args...),
 			}
 			for _, u := range part {
-				c.keys = append(c.keys, leasesKey(u), stateKey(u))
+				if hidden != nil && hidden(u) {
+					c.keys = append(c.keys, nobodysLeases(shard), nobodysState(shard))
+				} else {
+					c.keys = append(c.keys, leasesKey(u), stateKey(u))
+				}
 			}
 			calls, asked = append(calls, c), append(asked, part)
 		}
@@ -134,10 +226,10 @@ func (d *Directory) Statuses(ctx context.Context, users []chat.ID) (map[chat.ID]
 			continue
 		}
 		for i, u := range asked[c] {
-			statuses[u] = status(reply[2*i], reply[2*i+1])
+			take(u, reply[2*i], reply[2*i+1])
 		}
 	}
-	return statuses, err
+	return err
 }
 
 func status(online, seen int64) (s chat.PresenceStatus) {

@@ -69,7 +69,7 @@ func (c *crowd) join(n int) {
 	c.t.Helper()
 	for range n {
 		user, conv := chat.NewID(), chat.NewID()
-		change, err := c.a.Connect(c.t.Context(), user)
+		change, err := arrive(c.t.Context(), c.a, user)
 		c.must(err)
 		if change == nil {
 			c.t.Fatal("who connects for the first time comes online")
@@ -93,7 +93,7 @@ func (c *crowd) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		users, _ := c.all()
 		started := time.Now()
-		statuses, _ := c.directory().Statuses(ctx, users)
+		statuses, _ := c.directory().Statuses(ctx, users, nil)
 		if took := time.Since(started); took > 2*commandTimeout {
 			c.t.Errorf("asking took %v", took)
 		}

@@ -93,7 +93,7 @@ func TestRedisIsAway(t *testing.T) {
 	if err := a.Disconnect(t.Context(), leaves); err == nil {
 		t.Error("Disconnect did not say that Redis is away")
 	}
-	if _, err := a.Connect(t.Context(), comes); err == nil {
+	if _, err := arrive(t.Context(), a, comes); err == nil {
 		t.Error("Connect did not say that Redis is away")
 	}
 	w.wantUnknownWithout(stays)
@@ -121,7 +121,7 @@ func TestRedisIsAway(t *testing.T) {
 // wantUnknownWithout checks that without Redis a status is unknown.
 func (w *world) wantUnknownWithout(user chat.ID) {
 	w.t.Helper()
-	s, err := w.directory().Statuses(w.t.Context(), []chat.ID{user})
+	s, err := w.directory().Statuses(w.t.Context(), []chat.ID{user}, nil)
 	if err == nil || statusWord(s[user]) != "unknown" {
 		w.t.Errorf("without Redis: %v, %v", s, err)
 	}

@@ -26,8 +26,24 @@ type wish int
 const (
 	none wish = iota
 	hold
+	hide  // of users: hold, and others see them offline
+	guess // of users: hide where they are hidden already, else hold
 	leave // of users: the lease shall end after the grace
 )
+
+// holds tells the wishes for a lease that lives on.
+func (w wish) holds() bool { return w == hold || w == hide || w == guess }
+
+// wishOf is how an arrival wants the lease held.
+func wishOf(v chat.Visibility) wish {
+	switch v {
+	case chat.Visible:
+		return hold
+	case chat.Invisible:
+		return hide
+	}
+	return guess
+}
 
 // held is one lease as this gateway wishes it to be.
 type held struct {
@@ -36,7 +52,10 @@ type held struct {
 	turn    uint64    // grows with every change of the wish; tells whether one changed during a write
 	written bool      // Redis has confirmed the wish
 	renewed time.Time // when Redis last confirmed the lease as held; zero: never
-	beats   int       // renewals so far
+	beats   int       // renewals so far, counted from a random number: leases that came together are not extended together
+	hidden  bool      // the last wish for a lease that lives on was to hide
+	shows   bool      // the wish ends a time of hiding, which Redis has not confirmed
+	hides   bool      // the wish ends a time of being seen, which Redis has not confirmed
 	due     int64     // the slot of the wheel at which Run looks at it again
 }
 
@@ -77,13 +96,16 @@ func (t *table) set(l lease, w wish, now time.Time) (turn uint64) {
 func (t *table) setLocked(l lease, w wish, now time.Time) (turn uint64) {
 	h := t.leases[l]
 	if h == nil {
-		h = &held{wish: none, due: unplanned}
+		h = &held{wish: none, due: unplanned, beats: rand.IntN(extendEvery)}
 		t.leases[l] = h
 		t.plan(l, h, now.Add(t.interval)) // whoever sets a wish writes it, or calls retry
 	}
 	if h.wish != w {
 		t.turns++
+		h.shows = w == hold && (h.shows || h.wish == hide || h.wish == guess)
+		h.hides = w == hide && !h.renewed.IsZero() && (h.hides || h.wish == hold || h.wish == guess) || w == leave && h.hides
 		h.wish, h.since, h.turn, h.written = w, now, t.turns, false
+		h.hidden = w == hide || w == leave && h.hidden
 	}
 	return h.turn
 }
@@ -117,7 +139,7 @@ func (t *table) wrote(l lease, turn uint64, started, now time.Time) bool {
 	if h == nil || h.turn != turn {
 		return false
 	}
-	h.written = true
+	h.written, h.shows, h.hides = true, false, false
 	if h.wish == leave {
 		t.plan(l, h, now.Add(t.leftFor))
 		return true
@@ -214,7 +236,7 @@ func (t *table) counts() (users, rooms int) {
 		switch {
 		case l.room:
 			rooms++
-		case h.wish == hold:
+		case h.wish.holds():
 			users++
 		}
 	}

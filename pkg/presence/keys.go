@@ -28,6 +28,12 @@ func clockKey(shard int) string  { return keyIn(shard, "clock") }
 func dueKey(shard int) string    { return keyIn(shard, "due") }
 func untoldKey(shard int) string { return keyIn(shard, "untold") }
 
+// A user whom somebody may not see is looked up under these, where nothing ever is: so the answer is that for an
+// id that does not exist, whatever goes on in the shard.
+func nobodysLeases(shard int) string { return keyIn(shard, "user:nobody") }
+func nobodysState(shard int) string  { return keyIn(shard, "state:nobody") }
+
+func askersKey(user chat.ID) string { return keyIn(shardOf(user), "askers:"+user.String()) }
 func leasesKey(user chat.ID) string { return keyIn(shardOf(user), "user:"+user.String()) }
 func stateKey(user chat.ID) string  { return keyIn(shardOf(user), "state:"+user.String()) }
 func roomKey(conv chat.ID) string   { return keyIn(shardOf(conv), "room:"+conv.String()) }

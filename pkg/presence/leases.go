@@ -76,29 +76,44 @@ func NewLeases(cfg LeasesConfig) *Leases {
 	}
 }
 
-// Connect says that a user has a device here: call it for the first one. The change is not nil if
-// the user just came online, and is then to be announced and confirmed (Directory.Told); a sweeper
-// announces what nobody confirms. With an error (chat.ErrUnavailable) the user is remembered all the
-// same, and written when Redis is back.
-func (l *Leases) Connect(ctx context.Context, user chat.ID) (*chat.PresenceChange, error) {
-	key := lease{id: user}
-	turn := l.table.set(key, hold, l.cfg.Clock())
-	outcomes, err := l.write(ctx, []job{{lease: key, turn: turn, first: true}})
-	if err != nil {
-		return nil, err
+// Connect says that users have a device here, each with the first one, and again when their visibility has
+// changed. The changes are of those who just came online, or just hid, and are to be announced and confirmed
+// (Directory.Told); a sweeper announces what nobody confirms. With an error (chat.ErrUnavailable) the users
+// are remembered all the same, and written when Redis is back.
+func (l *Leases) Connect(ctx context.Context, arrivals ...chat.Arrival) (changes []chat.PresenceChange, err error) {
+	now := l.cfg.Clock()
+	jobs := make([]job, len(arrivals))
+	for i, a := range arrivals {
+		key := lease{id: a.UserID}
+		jobs[i] = job{lease: key, turn: l.table.set(key, wishOf(a.Visibility), now), first: true}
 	}
-	return outcomes[0].change, nil
+	for part := range slices.Chunk(jobs, maxPipeline) {
+		outcomes, writeErr := l.write(ctx, part)
+		err = cmp.Or(err, writeErr)
+		for _, o := range outcomes {
+			if o.change != nil {
+				changes = append(changes, *o.change)
+			}
+		}
+	}
+	return changes, err
 }
 
-// Disconnect says that a user's last device here is gone: the lease then lasts for the grace only.
-// With an error the goodbye is remembered, and written when Redis is back.
-func (l *Leases) Disconnect(ctx context.Context, user chat.ID) error {
-	key := lease{id: user}
-	if _, ok := l.table.get(key); !ok {
-		return nil
+// Disconnect says that users' last devices here are gone: their leases then last for the grace only.
+// With an error the goodbyes are remembered, and written when Redis is back.
+func (l *Leases) Disconnect(ctx context.Context, users ...chat.ID) (err error) {
+	now := l.cfg.Clock()
+	var jobs []job
+	for _, user := range users {
+		key := lease{id: user}
+		if _, ok := l.table.get(key); ok {
+			jobs = append(jobs, job{lease: key, turn: l.table.set(key, leave, now)})
+		}
 	}
-	turn := l.table.set(key, leave, l.cfg.Clock())
-	_, err := l.write(ctx, []job{{lease: key, turn: turn}})
+	for part := range slices.Chunk(jobs, maxPipeline) {
+		_, writeErr := l.write(ctx, part)
+		err = cmp.Or(err, writeErr)
+	}
 	return err
 }
 

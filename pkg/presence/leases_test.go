@@ -61,7 +61,7 @@ func TestOnACluster(t *testing.T) {
 		users, convs = append(users, chat.NewID()), append(convs, chat.NewID())
 	}
 	for i := range users {
-		if _, err := a.Connect(t.Context(), users[i]); err != nil {
+		if _, err := arrive(t.Context(), a, users[i]); err != nil {
 			t.Fatal(err)
 		}
 		w.must(a.OpenRoom(t.Context(), convs[i]))
@@ -75,7 +75,7 @@ func TestOnACluster(t *testing.T) {
 	w.must(a.Release(t.Context()))
 	w.take()
 	w.pass(max(tellAfter, w.grace()) + 2*w.unit()) // the changes are unconfirmed, too
-	statuses, err := w.directory().Statuses(t.Context(), users)
+	statuses, err := w.directory().Statuses(t.Context(), users, nil)
 	w.must(err)
 	told := map[chat.ID]bool{}
 	for _, c := range w.take() {
@@ -150,7 +150,7 @@ func TestAGatewayThatDies(t *testing.T) {
 		w.pass(w.ttl/2 + 2*w.unit())
 		w.wantStatus(user, "offline")
 		w.wantTold("offline")
-		seen, err := w.directory().Statuses(t.Context(), []chat.ID{user})
+		seen, err := w.directory().Statuses(t.Context(), []chat.ID{user}, nil)
 		w.must(err)
 		if at := seen[user].LastSeen; at.After(died) || at.Before(died.Add(-w.ttl/3-4*w.unit())) {
 			t.Errorf("last seen %v, died %v", at, died)
@@ -167,7 +167,7 @@ func TestAGatewayThatDiesDuringTheGrace(t *testing.T) {
 	delete(w.gateways, "a")
 	w.pass(w.grace() + w.unit())
 	w.wantTold("offline")
-	seen, err := w.directory().Statuses(t.Context(), []chat.ID{user})
+	seen, err := w.directory().Statuses(t.Context(), []chat.ID{user}, nil)
 	w.must(err)
 	if !seen[user].LastSeen.Equal(left) {
 		t.Errorf("last seen %v, left %v", seen[user].LastSeen, left)
@@ -198,7 +198,7 @@ func TestWithoutRedis(t *testing.T) {
 	dead := NewLeases(LeasesConfig{Redis: w.client, Instance: "dead", TTL: w.ttl, Clock: w.now})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := a.Connect(ctx, user); !errors.Is(err, chat.ErrUnavailable) {
+	if _, err := arrive(ctx, a, user); !errors.Is(err, chat.ErrUnavailable) {
 		t.Errorf("Connect: %v", err)
 	}
 	if err := a.OpenRoom(ctx, conv); !errors.Is(err, chat.ErrUnavailable) {
@@ -207,7 +207,7 @@ func TestWithoutRedis(t *testing.T) {
 	if _, _, err := w.directory().Owners(ctx, []chat.ID{user}, nil); !errors.Is(err, chat.ErrUnavailable) {
 		t.Errorf("Owners: %v", err)
 	}
-	statuses, err := w.directory().Statuses(ctx, []chat.ID{user})
+	statuses, err := w.directory().Statuses(ctx, []chat.ID{user}, nil)
 	if !errors.Is(err, chat.ErrUnavailable) || len(statuses) != 1 || statuses[user].Online != nil {
 		t.Errorf("Statuses: %v, %v", statuses, err)
 	}
@@ -295,10 +295,11 @@ func TestEveryKeyEnds(t *testing.T) {
 	w := miniWorld(t)
 	a, user, gone, conv := w.gateway("a"), chat.NewID(), chat.NewID(), chat.NewID()
 	w.connect(a, user)
-	_, err := a.Connect(t.Context(), gone) // never confirmed
+	_, err := arrive(t.Context(), a, gone) // never confirmed
 	w.must(err)
 	w.must(a.OpenRoom(t.Context(), conv))
 	w.must(a.Disconnect(t.Context(), gone))
+	w.must(w.directory().Asked(t.Context(), "a", []chat.ID{user}, time.Minute))
 	w.pass(2 * w.unit())
 	for pattern, n := range redistest.CheckKeys(t, w.client) {
 		if strings.HasPrefix(pattern, "presence:") && n == 0 {
@@ -355,7 +356,7 @@ func TestReleaseTriesEverything(t *testing.T) {
 	}
 	delete(w.gateways, "a")
 	w.pass(w.grace() + w.unit())
-	statuses, err := w.directory().Statuses(t.Context(), users)
+	statuses, err := w.directory().Statuses(t.Context(), users, nil)
 	w.must(err)
 	for user, s := range statuses {
 		if want := map[bool]string{true: "online", false: "offline"}[shardOf(user) == 7]; statusWord(s) != want {

@@ -31,6 +31,7 @@ type model struct {
 	names    []string
 	boots    int
 	devices  map[string]map[chat.ID]bool // by gateway
+	hidden   map[chat.ID]bool            // users who are invisible
 	away     bool                        // Redis answers nothing
 	lossy    bool                        // announcements fail
 	crashed  time.Time                   // the last crash of a gateway
@@ -55,7 +56,7 @@ func TestModel(t *testing.T) {
 			world:   &world{t: t, client: client, ttl: 30 * time.Second, now: m.Now, move: m.Advance, gateways: map[string]*Leases{}},
 			t:       rt,
 			mini:    m,
-			devices: map[string]map[chat.ID]bool{}, versions: map[chat.ID]int64{}, online: map[chat.ID]bool{}, blurred: map[chat.ID]bool{},
+			devices: map[string]map[chat.ID]bool{}, hidden: map[chat.ID]bool{}, versions: map[chat.ID]int64{}, online: map[chat.ID]bool{}, blurred: map[chat.ID]bool{},
 		}
 		for i := range 3 {
 			w.users = append(w.users, chat.ID{15: byte(i + 1)})
@@ -67,6 +68,7 @@ func TestModel(t *testing.T) {
 			"connect":    w.connectOne,
 			"disconnect": w.disconnectOne,
 			"crash":      w.crashOne,
+			"hide":       w.hideOne,
 			"time":       func(rt *rapid.T) { w.passTime(w.units(rt, 20)) },
 			"unswept":    w.unswept,
 			"lossy":      func(*rapid.T) { w.lossy = !w.lossy },
@@ -96,8 +98,11 @@ func (w *model) tell(c chat.PresenceChange) error {
 		if known && before == c.Online && !w.blurred[c.UserID] {
 			w.t.Fatalf("told twice: %+v", c)
 		}
-		if !c.Online && w.connected(c.UserID) {
+		if !c.Online && w.visible(c.UserID) {
 			w.t.Fatalf("told offline with a device connected: %+v", c)
+		}
+		if c.Online && w.hidden[c.UserID] {
+			w.t.Fatalf("told online though invisible: %+v", c)
 		}
 		delete(w.blurred, c.UserID)
 		w.versions[c.UserID], w.online[c.UserID] = c.Version, c.Online
@@ -112,6 +117,43 @@ func (w *model) connected(user chat.ID) bool {
 		}
 	}
 	return false
+}
+
+// visible tells whether others are to see the user as online.
+func (w *model) visible(user chat.ID) bool { return w.connected(user) && !w.hidden[user] }
+
+// hideOne has a user hide, or show themselves again: every gateway where they are is told.
+func (w *model) hideOne(rt *rapid.T) {
+	_, user := w.pick(rt)
+	w.blurUntold()
+	if !w.connected(user) {
+		w.blurred[user] = true // may be within the grace, and then it is never told that they left
+	}
+	w.hidden[user] = !w.hidden[user]
+	for _, name := range w.names {
+		if w.devices[name][user] {
+			w.arrive(rt, name, user)
+		}
+	}
+}
+
+// arrive writes a user's lease as they wish to be seen.
+func (w *model) arrive(rt *rapid.T, name string, user chat.ID) {
+	visibility := chat.Visible
+	if w.hidden[user] {
+		visibility = chat.Invisible
+	}
+	changes, err := w.gateways[name].Connect(context.Background(), chat.Arrival{UserID: user, Visibility: visibility})
+	if (err != nil) != w.away {
+		rt.Fatalf("connect: %v", err)
+	}
+	for _, change := range changes {
+		if w.lossy {
+			w.blurred[user] = true
+		} else if err := w.tell(change); err != nil {
+			rt.Fatal(err)
+		}
+	}
 }
 
 func (w *model) units(rt *rapid.T, most int) time.Duration {
@@ -137,19 +179,7 @@ func (w *model) connectOne(rt *rapid.T) {
 		rt.Skip("connected already")
 	}
 	w.devices[name][user] = true
-	change, err := w.gateways[name].Connect(context.Background(), user)
-	if (err != nil) != w.away {
-		rt.Fatalf("connect: %v", err)
-	}
-	switch {
-	case change == nil:
-	case w.lossy:
-		w.blurred[user] = true
-	default:
-		if err := w.tell(*change); err != nil {
-			rt.Fatal(err)
-		}
-	}
+	w.arrive(rt, name, user)
 }
 
 func (w *model) disconnectOne(rt *rapid.T) {
@@ -255,7 +285,7 @@ func (w *model) untold() map[chat.ID]bool {
 }
 
 func (w *model) statuses() map[chat.ID]chat.PresenceStatus {
-	s, err := w.directory().Statuses(context.Background(), w.users)
+	s, err := w.directory().Statuses(context.Background(), w.users, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -282,8 +312,11 @@ func (w *model) passTime(d time.Duration) {
 	}
 	w.flushed = false
 	for user, s := range w.statuses() {
-		if word := statusWord(s); w.connected(user) && word != "online" {
+		switch word := statusWord(s); {
+		case w.visible(user) && word != "online":
 			w.t.Fatalf("%s has a device and is %s", user, word)
+		case w.hidden[user] && w.connected(user) && word == "online":
+			w.t.Fatalf("%s is invisible and seen", user)
 		}
 	}
 }
@@ -297,7 +330,7 @@ func (w *model) end() {
 	w.passTime(w.ttl + w.settle() + w.grace() + tellAgain + 3*w.unit())
 	statuses := w.statuses()
 	for _, user := range w.users {
-		want := w.connected(user)
+		want := w.visible(user)
 		if told := w.online[user]; told != want {
 			w.t.Fatalf("%s: told online %v, is %v", user, told, want)
 		}

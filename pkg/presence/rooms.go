@@ -63,7 +63,7 @@ func (t *table) all() (users, rooms []lease) {
 		switch {
 		case l.room:
 			rooms = append(rooms, l)
-		case h.wish == hold:
+		case h.wish.holds():
 			users = append(users, l)
 		}
 	}

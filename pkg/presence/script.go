@@ -24,6 +24,10 @@ var (
 	ownersLua string
 	//go:embed lua/statuses.lua
 	statusesLua string
+	//go:embed lua/attendances.lua
+	attendancesLua string
+	//go:embed lua/asked.lua
+	askedLua string
 	//go:embed lua/due.lua
 	dueLua string
 	//go:embed lua/expire.lua
@@ -38,6 +42,8 @@ var (
 	roomsScript    = redis.NewScript(preludeLua + roomsLua)
 	ownersScript   = redis.NewScript(preludeLua + ownersLua)
 	statusesScript = redis.NewScript(preludeLua + statusesLua)
+	attendScript   = redis.NewScript(preludeLua + attendancesLua)
+	askedScript    = redis.NewScript(preludeLua + askedLua)
 	dueScript      = redis.NewScript(preludeLua + dueLua)
 	expireScript   = redis.NewScript(preludeLua + expireLua)
 	claimScript    = redis.NewScript(preludeLua + claimLua)

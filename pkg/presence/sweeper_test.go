@@ -59,7 +59,7 @@ func TestEachIsAnnouncedByOneSweeper(t *testing.T) {
 func TestAnUnconfirmedChangeIsAnnouncedAgain(t *testing.T) {
 	w := miniWorld(t)
 	a, user := w.gateway("a"), chat.NewID()
-	online, err := a.Connect(t.Context(), user) // the gateway dies before it announces
+	online, err := arrive(t.Context(), a, user) // the gateway dies before it announces
 	w.must(err)
 	w.pass(tellAfter - 2*w.unit())
 	w.wantTold()
@@ -87,7 +87,7 @@ func TestAnUnconfirmedChangeIsAnnouncedAgain(t *testing.T) {
 
 	// A late confirmation of the older change does not hide a newer one.
 	w.must(w.directory().Told(t.Context(), *online))
-	newer, err := a.Connect(t.Context(), user)
+	newer, err := arrive(t.Context(), a, user)
 	w.must(err)
 	w.must(w.directory().Told(t.Context(), told[0]))
 	w.pass(tellAfter + w.unit())
@@ -152,7 +152,7 @@ func TestRunNoticesALoss(t *testing.T) {
 	g.Go(func() error { return a.Run(ctx) })
 	g.Go(func() error { return w.sweeper.Run(ctx) })
 	user, conv := chat.NewID(), chat.NewID()
-	if _, err := a.Connect(ctx, user); err != nil {
+	if _, err := arrive(ctx, a, user); err != nil {
 		t.Fatal(err)
 	}
 	w.must(a.OpenRoom(ctx, conv))

@@ -137,7 +137,7 @@ func (w *world) take() []chat.PresenceChange {
 // connect connects and confirms the announcement.
 func (w *world) connect(g *Leases, user chat.ID) *chat.PresenceChange {
 	w.t.Helper()
-	change, err := g.Connect(w.t.Context(), user)
+	change, err := arrive(w.t.Context(), g, user)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func (w *world) must(err error) {
 // status answers "online", "offline" or "unknown".
 func (w *world) status(user chat.ID) string {
 	w.t.Helper()
-	s, err := w.directory().Statuses(w.t.Context(), []chat.ID{user})
+	s, err := w.directory().Statuses(w.t.Context(), []chat.ID{user}, nil)
 	w.must(err)
 	return statusWord(s[user])
 }
@@ -223,4 +223,13 @@ func (w *world) rooms(conv chat.ID) []string {
 	_, byConv, err := w.directory().Owners(w.t.Context(), nil, []chat.ID{conv})
 	w.must(err)
 	return byConv[conv]
+}
+
+// arrive connects one user, who is visible.
+func arrive(ctx context.Context, l *Leases, user chat.ID) (*chat.PresenceChange, error) {
+	changes, err := l.Connect(ctx, chat.Arrival{UserID: user, Visibility: chat.Visible})
+	if len(changes) == 0 {
+		return nil, err
+	}
+	return &changes[0], err
 }

@@ -158,11 +158,17 @@ func (l *Leases) userWish(j job, h held, now time.Time) (word string, ms int64) 
 	switch {
 	case h.wish == leave:
 		word = "leave"
-		if h.renewed.IsZero() {
+		if h.renewed.IsZero() || h.hidden && !h.hides {
 			word = "withdraw"
 		}
 		return word, max(0, (l.cfg.Grace - now.Sub(h.since)).Milliseconds())
-	case j.first:
+	case h.hides:
+		return "vanish", ttl
+	case h.wish == hide:
+		return "hide", ttl
+	case h.wish == guess:
+		return "guess", ttl
+	case j.first || h.shows:
 		return "connect", ttl
 	case h.renewed.IsZero() || now.Sub(h.renewed) >= l.cfg.TTL:
 		// The lease may have run out and others may have been told so: if it was not there, that is news.
@@ -184,7 +190,7 @@ func (l *Leases) roomsCall(shard int, jobs []job, part []int, before map[int]hel
 	}
 	for _, i := range part {
 		word := "hold"
-		if before[i].beats%extendEvery == 0 {
+		if before[i].renewed.IsZero() || before[i].beats%extendEvery == 0 {
 			word = "extend"
 		}
 		c.keys = append(c.keys, roomKey(jobs[i].lease.id))
@@ -195,6 +201,7 @@ func (l *Leases) roomsCall(shard int, jobs []job, part []int, before map[int]hel
 
 const (
 	wordChange = "change"
+	wordHid    = "hid"
 	wordAdded  = "added"
 	wordGone   = "gone"
 )
@@ -213,10 +220,11 @@ func (l *Leases) parse(cmd *redis.Cmd, shard int, jobs []job, part []int, before
 		word, version := reply[r+1].(string), reply[r+2].(int64)
 		i := part[n]
 		said[n] = word
-		outcomes[i].lost = word != wordGone && before[i].wish == hold && !before[i].renewed.IsZero()
-		if word == wordChange {
+		outcomes[i].lost = word == wordChange || word == wordAdded
+		outcomes[i].lost = outcomes[i].lost && before[i].wish.holds() && !before[i].renewed.IsZero()
+		if word == wordChange || word == wordHid {
 			outcomes[i].change = &chat.PresenceChange{
-				UserID: jobs[i].lease.id, Online: true, Version: version, At: time.UnixMilli(now).UTC(),
+				UserID: jobs[i].lease.id, Online: word == wordChange, Version: version, At: time.UnixMilli(now).UTC(),
 			}
 		}
 	}

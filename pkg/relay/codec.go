@@ -23,6 +23,7 @@ type wireEnvelope struct {
 	Members  *wireMembers  `json:"u,omitempty"`
 	Presence *wirePresence `json:"p,omitempty"`
 	Conflict *wireConflict `json:"x,omitempty"`
+	Settings *wireSettings `json:"s,omitempty"`
 }
 
 type wireMessage struct {
@@ -67,6 +68,11 @@ type wirePresence struct {
 	Version int64     `json:"v"`
 	At      int64     `json:"t"`
 	To      []chat.ID `json:"o,omitempty"`
+	Asked   bool      `json:"q,omitempty"`
+}
+
+type wireSettings struct {
+	UserID chat.ID `json:"u"`
 }
 
 type wireConflict struct {
@@ -100,10 +106,12 @@ func encode(e Envelope) ([]byte, error) {
 		w.Members = &wireMembers{m.ConversationID, m.Revision, m.Added, m.Removed}
 	case e.Presence != nil:
 		p := e.Presence
-		w.Presence = &wirePresence{p.Change.UserID, p.Change.Online, p.Change.Version, p.Change.At.UnixMilli(), p.To}
+		w.Presence = &wirePresence{p.Change.UserID, p.Change.Online, p.Change.Version, p.Change.At.UnixMilli(), p.To, p.Asked}
 	case e.Conflict != nil:
 		x := e.Conflict
 		w.Conflict = &wireConflict{x.UserID, x.ConversationID, x.ClientMessageID}
+	case e.Settings != nil:
+		w.Settings = &wireSettings{e.Settings.UserID}
 	}
 	return json.Marshal(w)
 }
@@ -158,10 +166,13 @@ func (w wireEnvelope) envelope() (e Envelope) {
 		e.Members = &Members{m.ConversationID, m.Revision, m.Added, m.Removed}
 	}
 	if p := w.Presence; p != nil {
-		e.Presence = &Presence{chat.PresenceChange{UserID: p.UserID, Online: p.Online, Version: p.Version, At: millis(p.At)}, p.To}
+		e.Presence = &Presence{chat.PresenceChange{UserID: p.UserID, Online: p.Online, Version: p.Version, At: millis(p.At)}, p.To, p.Asked}
 	}
 	if x := w.Conflict; x != nil {
 		e.Conflict = &Conflict{x.UserID, x.ConversationID, x.ClientMessageID}
+	}
+	if s := w.Settings; s != nil {
+		e.Settings = &Settings{s.UserID}
 	}
 	return e
 }

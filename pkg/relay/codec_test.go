@@ -29,8 +29,9 @@ func everything() []Envelope {
 		{Typing: &Typing{ConversationID: id(1), UserID: id(2)}},
 		{Members: &Members{ConversationID: id(1), Revision: 2, Added: id(3)}},
 		{Members: &Members{ConversationID: id(1), Revision: 2, Removed: id(3)}},
-		{Presence: &Presence{Change: chat.PresenceChange{UserID: id(1), Online: true, Version: 1_700_000_000_001, At: at}, To: []chat.ID{id(2)}}},
+		{Presence: &Presence{Change: chat.PresenceChange{UserID: id(1), Online: true, Version: 1_700_000_000_001, At: at}, To: []chat.ID{id(2)}, Asked: true}},
 		{Conflict: &Conflict{UserID: id(1), ConversationID: id(2), ClientMessageID: id(3)}},
+		{Settings: &Settings{UserID: id(1)}},
 	}
 }
 
@@ -67,6 +68,7 @@ func TestTheCodecKnowsEveryField(t *testing.T) {
 		reflect.TypeFor[Typing]():   reflect.TypeFor[wireTyping](),
 		reflect.TypeFor[Members]():  reflect.TypeFor[wireMembers](),
 		reflect.TypeFor[Conflict](): reflect.TypeFor[wireConflict](),
+		reflect.TypeFor[Settings](): reflect.TypeFor[wireSettings](),
 	}
 	for ours, wire := range pairs {
 		if ours.NumField() != wire.NumField() {

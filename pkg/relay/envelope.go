@@ -14,6 +14,7 @@ type Envelope struct {
 	Members  *Members
 	Presence *Presence
 	Conflict *Conflict
+	Settings *Settings
 }
 
 // Message is a stored, numbered message for the room of its conversation.
@@ -51,10 +52,11 @@ type Members struct {
 	Removed        chat.ID
 }
 
-// Presence is a user coming online or going offline, for those who share a conversation.
+// Presence is a user coming online or going offline, for those who share a conversation or have asked.
 type Presence struct {
 	Change chat.PresenceChange
 	To     []chat.ID // users at this gateway who are told
+	Asked  bool      // somebody at this gateway has asked about the user
 }
 
 // Conflict tells a sender that their client message id was used before, with another body.
@@ -62,6 +64,11 @@ type Conflict struct {
 	UserID          chat.ID
 	ConversationID  chat.ID
 	ClientMessageID chat.ID
+}
+
+// Settings says that a user's settings changed: read them again.
+type Settings struct {
+	UserID chat.ID
 }
 
 // Addressed is an envelope and the gateway instance it is for.
@@ -73,7 +80,7 @@ type Addressed struct {
 // kinds counts the fields that are set.
 func (e Envelope) kinds() int {
 	n := 0
-	for _, set := range [...]bool{e.Message != nil, e.Read != nil, e.Typing != nil, e.Members != nil, e.Presence != nil, e.Conflict != nil} {
+	for _, set := range [...]bool{e.Message != nil, e.Read != nil, e.Typing != nil, e.Members != nil, e.Presence != nil, e.Conflict != nil, e.Settings != nil} {
 		if set {
 			n++
 		}

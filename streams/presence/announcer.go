@@ -23,9 +23,10 @@ type Peers interface {
 	Peers(ctx context.Context, user chat.ID, limit int) ([]chat.ID, error)
 }
 
-// Directory finds the gateways that users are at, and is told what was announced.
+// Directory finds the gateways where a user's peers are, and where somebody has asked about the user, and is told what was
+// announced.
 type Directory interface {
-	Owners(ctx context.Context, users, convs []chat.ID) (byUser, byConv map[chat.ID][]string, err error)
+	Listeners(ctx context.Context, user chat.ID, peers []chat.ID) (byPeer map[chat.ID][]string, asking []string, err error)
 	Told(ctx context.Context, change chat.PresenceChange) error
 }
 
@@ -39,8 +40,9 @@ type Config struct {
 	Peers     Peers
 	Directory Directory
 	Relay     Relay
+	Off       bool // nobody is told of anything: changes are confirmed, and that is all
 
-	MaxPeers int           // people told of one change, most recent first; default 500
+	MaxPeers int           // people told of one change, most recent first; required
 	Workers  int           // default 4
 	Queue    int           // changes that wait, per worker; default 1,024
 	Timeout  time.Duration // of one announcement, retries included; default 5 s
@@ -59,7 +61,6 @@ type Announcer struct {
 
 // NewAnnouncer returns an announcer; Run works off its queue.
 func NewAnnouncer(cfg Config) *Announcer {
-	cfg.MaxPeers = cmp.Or(cfg.MaxPeers, 500)
 	cfg.Workers = cmp.Or(cfg.Workers, 4)
 	cfg.Queue = cmp.Or(cfg.Queue, 1024)
 	cfg.Timeout = cmp.Or(cfg.Timeout, 5*time.Second)
@@ -132,43 +133,49 @@ func (a *Announcer) announce(ctx context.Context, change chat.PresenceChange) {
 	}
 }
 
-// tell sends one change to the gateways of the user's peers.
+// tell sends one change to the gateways of the user's peers and of those who asked.
 func (a *Announcer) tell(ctx context.Context, change chat.PresenceChange) error {
+	if a.cfg.Off {
+		return a.cfg.Directory.Told(ctx, change)
+	}
 	peers, err := a.cfg.Peers.Peers(ctx, change.UserID, a.cfg.MaxPeers)
 	if err != nil {
 		return fmt.Errorf("find peers: %w", err)
 	}
 	peers = slices.DeleteFunc(peers, func(p chat.ID) bool { return p == change.UserID })
 	peers = peers[:min(len(peers), a.cfg.MaxPeers)]
-	if len(peers) > 0 {
-		byUser, _, err := a.cfg.Directory.Owners(ctx, peers, nil)
-		if err != nil {
-			return fmt.Errorf("find gateways: %w", err)
-		}
-		if err := a.cfg.Relay.Send(ctx, address(change, peers, byUser)); err != nil {
+	byPeer, asking, err := a.cfg.Directory.Listeners(ctx, change.UserID, peers)
+	if err != nil {
+		return fmt.Errorf("find gateways: %w", err)
+	}
+	if envelopes := address(change, peers, byPeer, asking); len(envelopes) > 0 {
+		if err := a.cfg.Relay.Send(ctx, envelopes); err != nil {
 			return fmt.Errorf("send: %w", err)
 		}
 	}
 	return a.cfg.Directory.Told(ctx, change)
 }
 
-// address makes one envelope per gateway, for those of the peers that are there, most recent first.
-func address(change chat.PresenceChange, peers []chat.ID, owners map[chat.ID][]string) []relay.Addressed {
-	at := map[string]int{}
+// address makes one envelope per gateway, for those of the peers that are there, most recent first, and for those
+// who asked there.
+func address(change chat.PresenceChange, peers []chat.ID, owners map[chat.ID][]string, asking []string) []relay.Addressed {
+	at := map[string]*relay.Presence{}
 	var envelopes []relay.Addressed
+	to := func(gateway string) *relay.Presence {
+		if at[gateway] == nil {
+			at[gateway] = &relay.Presence{Change: change}
+			envelopes = append(envelopes, relay.Addressed{Gateway: gateway, Envelope: relay.Envelope{Presence: at[gateway]}})
+		}
+		return at[gateway]
+	}
 	for _, peer := range peers {
 		for _, gateway := range owners[peer] {
-			i, ok := at[gateway]
-			if !ok {
-				i = len(envelopes)
-				at[gateway] = i
-				envelopes = append(envelopes, relay.Addressed{
-					Gateway: gateway, Envelope: relay.Envelope{Presence: &relay.Presence{Change: change}},
-				})
-			}
-			p := envelopes[i].Envelope.Presence
+			p := to(gateway)
 			p.To = append(p.To, peer)
 		}
+	}
+	for _, gateway := range asking {
+		to(gateway).Asked = true
 	}
 	return envelopes
 }

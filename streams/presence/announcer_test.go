@@ -25,6 +25,7 @@ type town struct {
 	peers  []chat.ID
 	asked  int // the limit given to Peers
 	owners map[chat.ID][]string
+	asking []string
 	fails  int // Send fails so many times
 	block  chan struct{}
 	inside chan struct{} // with block: a worker waits
@@ -55,14 +56,14 @@ func (w *town) Peers(ctx context.Context, _ chat.ID, limit int) ([]chat.ID, erro
 	return slices.Clone(w.peers), nil
 }
 
-func (w *town) Owners(_ context.Context, users, _ []chat.ID) (map[chat.ID][]string, map[chat.ID][]string, error) {
-	byUser := map[chat.ID][]string{}
-	for _, u := range users {
-		if at, ok := w.owners[u]; ok {
-			byUser[u] = at
+func (w *town) Listeners(_ context.Context, _ chat.ID, peers []chat.ID) (map[chat.ID][]string, []string, error) {
+	byPeer := map[chat.ID][]string{}
+	for _, p := range peers {
+		if at, ok := w.owners[p]; ok {
+			byPeer[p] = at
 		}
 	}
-	return byUser, nil, nil
+	return byPeer, w.asking, nil
 }
 
 func (w *town) Send(_ context.Context, envelopes []relay.Addressed) error {
@@ -98,7 +99,7 @@ func (w *town) wait(t *testing.T, n int) {
 
 func run(t *testing.T, w *town, cfg Config) *Announcer {
 	t.Helper()
-	cfg.Peers, cfg.Directory, cfg.Relay = w, w, w
+	cfg.Peers, cfg.Directory, cfg.Relay, cfg.MaxPeers = w, w, w, 500
 	a := NewAnnouncer(cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -171,6 +172,34 @@ func TestAtMostFiveHundredPeersMostRecentFirst(t *testing.T) {
 	to := w.sent[0][0].Envelope.Presence.To
 	if w.asked != 500 || len(to) != 500 || to[0] != id(2) || to[499] != id(501) {
 		t.Errorf("asked for %d, told %d", w.asked, len(to))
+	}
+}
+
+// Gateways where somebody has asked are told as well, those where peers are too in the same envelope.
+func TestWhoeverAskedIsTold(t *testing.T) {
+	user := id(1)
+	w := newTown(id(2))
+	w.owners[id(2)], w.asking = []string{"a"}, []string{"a", "c"}
+	a := run(t, w, Config{})
+	a.Announce(t.Context(), chat.PresenceChange{UserID: user})
+	w.wait(t, 1)
+	got := map[string]relay.Presence{}
+	for _, s := range w.sent[0] {
+		got[s.Gateway] = *s.Envelope.Presence
+	}
+	if len(w.sent[0]) != 2 || !got["a"].Asked || len(got["a"].To) != 1 || !got["c"].Asked || len(got["c"].To) != 0 {
+		t.Errorf("told %+v", got)
+	}
+}
+
+func TestWherePresenceIsOffNobodyIsTold(t *testing.T) {
+	w := newTown(id(2))
+	w.owners[id(2)], w.asking = []string{"a"}, []string{"a"}
+	a := run(t, w, Config{Off: true})
+	a.Announce(t.Context(), chat.PresenceChange{UserID: id(1)})
+	w.wait(t, 1)
+	if len(w.sent) != 0 || len(w.told) != 1 {
+		t.Errorf("sent %v, confirmed %v", w.sent, w.told)
 	}
 }
 

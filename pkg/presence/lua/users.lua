@@ -3,12 +3,15 @@
 -- KEYS clock, due, untold, then per user: leases, state
 -- ARGV gap, settle, instance, keep (ms a set of leases lives), delay (ms until a change is told by a
 --      sweeper), then per user: id, wish, ms the lease shall last
---      wishes: connect; renew; quiet (renew, but a state that is lost is no news); extend (quiet, and
+--      wishes: connect; hide (hold the lease, and be offline to others); vanish (hide, and a
+--      state that is lost was that of somebody seen); guess (hide whoever is hidden
+--      already, connect everybody else); renew; quiet (renew, but a state that is lost is no news); extend (quiet, and
 --      the key's own life); leave (shorten to ms, never lengthen; a lease and a state that are lost are
 --      made again, so that going offline is not lost with them); withdraw (leave, but what is not
 --      there never was)
 -- → {generation, now, then per user of whom there is something to say: index, word, version}
---      words: change (came online), added (the lease was not there), gone (left and is offline already)
+--      words: change (came online), hid (went offline to others), added (the lease was not there), gone (left
+--      and is offline already)
 local generation = guard(KEYS[1], ARGV[1], ARGV[2])
 local due, untold = KEYS[2], KEYS[3]
 local instance, keep, delay = ARGV[3], ARGV[4], ARGV[5]
@@ -40,17 +43,47 @@ local function leave(i, user, leases, state, wish, ms)
   expiries[#expiries + 1] = user
 end
 
+-- came notes when a device came to where there was none.
+local function came(state)
+  redis.call('HSET', state, 'came', NOW)
+  redis.call('PEXPIRE', state, KEEP)
+end
+
+local function hide(i, user, leases, state, wish, ms)
+  local ends = int(now + ms)
+  local added = redis.call('ZADD', leases, ends, instance)
+  redis.call('PEXPIRE', leases, keep)
+  redis.call('ZREMRANGEBYSCORE', leases, '-inf', NOW)
+  local s = redis.call('HMGET', state, 'online', 'version')
+  local version = 0
+  if s[1] ~= '0' then version = flip(state, s[2], '0') end
+  redis.call('HSET', state, 'hidden', '1')
+  redis.call('PEXPIRE', state, KEEP)
+  if added == 1 then came(state) end
+  if s[1] == '1' or not s[1] and wish == 'vanish' then
+    redis.call('HSET', state, 'seen', NOW)
+    tell(untold, user, delay)
+    say(i, 'hid', version)
+  elseif added == 1 then
+    say(i, 'added', 0)
+  end
+  expiries[#expiries + 1] = ends
+  expiries[#expiries + 1] = user
+end
+
 local function hold(i, user, leases, state, wish, ms)
   local ends = int(now + ms)
   local added = redis.call('ZADD', leases, ends, instance)
-  if added == 1 or wish == 'extend' then
+  if added == 1 or wish == 'extend' or wish == 'connect' then
     redis.call('PEXPIRE', leases, keep)
     redis.call('ZREMRANGEBYSCORE', leases, '-inf', NOW)
   end
   -- A lease that was there stands for a user who is online: only the sweeper takes the last one away.
   if added == 1 or wish == 'connect' then
     local s = redis.call('HMGET', state, 'online', 'version')
+    if added == 1 then came(state) end
     if s[1] ~= '1' then
+      redis.call('HDEL', state, 'hidden')
       local version = flip(state, s[2], '1')
       if s[1] or wish == 'connect' or wish == 'renew' then
         tell(untold, user, delay)
@@ -70,8 +103,13 @@ local count = (#KEYS - 3) / 2
 for i = 1, count do
   local user, wish, ms = ARGV[3 + 3 * i], ARGV[4 + 3 * i], tonumber(ARGV[5 + 3 * i])
   local leases, state = KEYS[2 + 2 * i], KEYS[3 + 2 * i]
+  if wish == 'guess' then
+    wish = redis.call('HGET', state, 'hidden') and 'hide' or 'connect'
+  end
   if wish == 'leave' or wish == 'withdraw' then
     leave(i, user, leases, state, wish, ms)
+  elseif wish == 'hide' or wish == 'vanish' then
+    hide(i, user, leases, state, wish, ms)
   else
     hold(i, user, leases, state, wish, ms)
   end

@@ -1,0 +1,110 @@
+package gateway
+
+import (
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+)
+
+// Whoever asks whether a user is online hears of that user's changes for askedFor. Redis is told at most every
+// askAgain that somebody here has asked.
+const (
+	askedFor = 5 * time.Minute
+	askAgain = time.Minute
+)
+
+// What is remembered of questions is bounded: for one socket by what one question may hold, and for all. Who falls out
+// hears of changes no more, and may ask again.
+const (
+	askedBySocket = maxStatuses
+	askedByAll    = 200_000
+)
+
+// asking is who has asked about whom.
+type asking struct {
+	mu     sync.Mutex // guards what follows, and session.asked
+	asked  *lru.Cache[question, time.Time]
+	byUser map[chat.ID]map[*session]struct{}
+	told   *lru.Cache[chat.ID, time.Time] // when Redis was told last
+}
+
+type question struct {
+	by    *session
+	about chat.ID
+}
+
+func newAsking() *asking {
+	a := &asking{byUser: map[chat.ID]map[*session]struct{}{}}
+	a.asked, _ = lru.NewWithEvict(askedByAll, func(q question, _ time.Time) { a.drop(q) }) // fail only for a size below one
+	a.told, _ = lru.New[chat.ID, time.Time](askedByAll)
+	return a
+}
+
+// note remembers a socket's question, and answers those users of whom Redis is to be told.
+func (a *asking) note(s *session, users []chat.ID, now time.Time) (untold []chat.ID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, user := range users {
+		if user == s.user.ID {
+			continue
+		}
+		if _, already := s.asked[user]; !already && len(s.asked) >= askedBySocket {
+			for old := range s.asked { // any
+				a.asked.Remove(question{s, old})
+				break
+			}
+		}
+		s.asked[user] = struct{}{}
+		if a.byUser[user] == nil {
+			a.byUser[user] = map[*session]struct{}{}
+		}
+		a.byUser[user][s] = struct{}{}
+		a.asked.Add(question{s, user}, now)
+		if at, ok := a.told.Get(user); !ok || now.Sub(at) >= askAgain {
+			untold = append(untold, user)
+		}
+	}
+	return untold
+}
+
+// noted remembers that Redis was told of users.
+func (a *asking) noted(users []chat.ID, now time.Time) {
+	for _, user := range users {
+		a.told.Add(user, now)
+	}
+}
+
+// about answers who has asked about a user lately.
+func (a *asking) about(user chat.ID, now time.Time) (sessions []*session) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for s := range a.byUser[user] {
+		if at, ok := a.asked.Peek(question{s, user}); ok && now.Sub(at) < askedFor {
+			sessions = append(sessions, s)
+		} else {
+			a.asked.Remove(question{s, user})
+		}
+	}
+	return sessions
+}
+
+// forget drops a socket's questions.
+func (a *asking) forget(s *session) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for user := range s.asked {
+		a.asked.Remove(question{s, user})
+	}
+}
+
+// drop follows the cache. a.mu is held.
+func (a *asking) drop(q question) {
+	delete(q.by.asked, q.about)
+	delete(a.byUser[q.about], q.by)
+	if len(a.byUser[q.about]) == 0 {
+		delete(a.byUser, q.about)
+	}
+}

@@ -1,0 +1,67 @@
+package gateway
+
+import (
+	"context"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/relay"
+)
+
+// wishes are the settings of users who are, or were lately, at this gateway. They are read before a user's lease is
+// written, and only with a lease is anything sent here for a user: so they are known by then.
+type wishes struct {
+	byUser *lru.Cache[chat.ID, wish]
+}
+
+type wish struct {
+	visibility chat.Visibility
+	muted      map[chat.ID]bool
+}
+
+// wishedUsers bounds what is remembered.
+const wishedUsers = 200_000
+
+func newWishes() *wishes {
+	byUser, _ := lru.New[chat.ID, wish](wishedUsers) // fails only for a size below one
+	return &wishes{byUser: byUser}
+}
+
+func (w *wishes) put(user chat.ID, s chat.Settings) {
+	known := wish{visibility: chat.Visible}
+	if s.Invisible {
+		known.visibility = chat.Invisible
+	}
+	if len(s.Muted) > 0 {
+		known.muted = make(map[chat.ID]bool, len(s.Muted))
+		for _, c := range s.Muted {
+			known.muted[c] = true
+		}
+	}
+	w.byUser.Add(user, known)
+}
+
+// visibility is what is known of a user's; chat.VisibleAsBefore where nothing is.
+func (w *wishes) visibility(user chat.ID) chat.Visibility {
+	known, _ := w.byUser.Peek(user)
+	return known.visibility
+}
+
+func (w *wishes) muted(user, conversation chat.ID) bool {
+	known, _ := w.byUser.Get(user)
+	return known.muted[conversation]
+}
+
+// SettingsChanged has the gateways at which a user is read the settings again. It returns when they have been told.
+func (g *Gateway) SettingsChanged(ctx context.Context, user chat.ID) error {
+	owners, _, err := g.Directory.Owners(ctx, []chat.ID{user}, nil)
+	if err != nil {
+		return err
+	}
+	var envelopes []relay.Addressed
+	for _, gateway := range owners[user] {
+		envelopes = append(envelopes, relay.Addressed{Gateway: gateway, Envelope: relay.Envelope{Settings: &relay.Settings{UserID: user}}})
+	}
+	return g.Relay.Send(ctx, envelopes)
+}
