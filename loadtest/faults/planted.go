@@ -37,14 +37,18 @@ func plants() []plant {
 		{
 			name: "commit-first", kind: "kill-deliver", found: []history.Fault{history.Lost},
 			what: "deliver reports a message as done, so that its offset is committed, and stores it two seconds later",
-			edits: []edit{{"streams/deliver/messages.go", `		if err := w.deliver(ctx, slice); err != nil {
+			edits: []edit{{"streams/deliver/messages.go", `		fresh, err := w.deliver(ctx, slice)
+		if err != nil {
 			return err
 		}
-		from.Done(positions(slice)...)
+		out.add(fresh)
+		from.Done(dropped(slice, fresh)...)
 		return nil
-`, `		from.Done(positions(slice)...)
+`, `		_ = out
+		from.Done(positions(slice)...)
 		time.Sleep(2 * time.Second)
-		return w.deliver(ctx, slice)
+		_, err := w.deliver(ctx, slice)
+		return err
 `}},
 		},
 		{

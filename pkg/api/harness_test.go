@@ -346,7 +346,7 @@ type presence struct {
 	changed  []chat.ID // whose settings are to be read again
 }
 
-func (p *presence) Visible(_ context.Context, asker chat.ID, users []chat.ID) ([]chat.ID, error) {
+func (p *presence) Visible(_ context.Context, _ chat.ID, users []chat.ID) ([]chat.ID, error) {
 	return slices.DeleteFunc(slices.Clone(users), func(u chat.ID) bool { return slices.Contains(p.unseen, u) }), p.err
 }
 

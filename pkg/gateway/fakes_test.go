@@ -198,11 +198,11 @@ func (w *world) Owners(_ context.Context, users, conversations []chat.ID) (byUse
 	return byUser, byConversation, nil
 }
 
-func (w *world) Visible(_ context.Context, asker chat.ID, users []chat.ID) ([]chat.ID, error) {
+func (w *world) Visible(_ context.Context, _ chat.ID, users []chat.ID) ([]chat.ID, error) {
 	return slices.DeleteFunc(slices.Clone(users), func(u chat.ID) bool { return slices.Contains(w.unseen, u) }), nil
 }
 
-func (w *world) Asked(_ context.Context, gateway string, users []chat.ID, _ time.Duration) error {
+func (w *world) Asked(_ context.Context, _ string, users []chat.ID, _ time.Duration) error {
 	w.questions = append(w.questions, users)
 	return nil
 }
