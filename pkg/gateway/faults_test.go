@@ -188,6 +188,39 @@ func TestJoiningAgainShowsNothingTwice(t *testing.T) {
 	}
 }
 
+// A room may go on while a socket that is in it joins again: what it is told is the newest is what it was shown, or newer.
+func TestJoiningAgainIsNotToldAnOlderNewest(t *testing.T) {
+	w := newWorld(t).start()
+	bea := newUser("Bea")
+	conversation := w.conversation(bea)
+	s, _ := w.join(bea, conversation)
+	r, err := s.room(conversation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		w.relay(w.put(conversation, bea, "live"))
+	}
+	none, first, beyond := int64(0), int64(1), int64(9)
+	for name, c := range map[string]struct {
+		known        int64
+		after        *int64
+		last, cursor int64
+		recovered    bool
+	}{
+		"what was known is old":      {0, &none, 2, 2, true},
+		"of what it has seen a part": {1, &first, 2, 2, true},
+		"it asks for nothing":        {1, nil, 2, 2, true},
+		"the store is ahead":         {5, &none, 5, 2, true},
+		"of another history":         {2, &beyond, 2, 2, false},
+	} {
+		last, cursor, recovered := r.seek(s, c.known, c.after)
+		if last != c.last || cursor != c.cursor || recovered != c.recovered {
+			t.Errorf("%s: last %d, cursor %d, recovered %t; want %d, %d, %t", name, last, cursor, recovered, c.last, c.cursor, c.recovered)
+		}
+	}
+}
+
 // awayStore is a store that cannot be reached.
 type awayStore struct {
 	Store

@@ -91,19 +91,14 @@ func (g *Gateway) enter(ctx context.Context, s *session, r *room, members []chat
 	if err != nil {
 		return joined{}, 0, err
 	}
-	out = joined{ConversationID: r.id, LastSeq: last, ReadSeq: readSeqs[s.user.ID], Recovered: true}
+	out = joined{ConversationID: r.id, ReadSeq: readSeqs[s.user.ID]}
 	if len(members) <= maxReadSeqs {
 		out.ReadSeqs = readSeqs
 	}
-	cursor = last
+	out.LastSeq, cursor, out.Recovered = r.seek(s, last, afterSeq)
 	if afterSeq != nil {
-		out.Missed = max(0, last-*afterSeq)
-		out.Recovered = *afterSeq <= last && out.Missed <= maxReplay
-		if out.Recovered {
-			cursor = *afterSeq
-		}
+		out.Missed = max(0, out.LastSeq-*afterSeq)
 	}
-	cursor = r.seek(s, cursor, afterSeq != nil && out.Recovered)
 	s.emit("joined:conversation", out)
 	return out, cursor, nil
 }

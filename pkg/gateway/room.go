@@ -98,21 +98,30 @@ func (r *room) lastSeq() int64 {
 	return r.last
 }
 
-// seek takes the socket off the live ones and returns from where to replay: from the seq asked for, or
-// from what it was sent already where that joins on, so that joining again shows nothing twice.
-func (r *room) seek(s *session, from int64, asked bool) int64 {
+// seek takes the socket off the live ones. From then on it is sent nothing until it is replayed to, so this is the
+// moment at which last is the newest seq that it may know: at least the one that was known before. It is replayed to
+// from cursor: what it asked for, where that is recovered, or what it was sent already, where that joins on, so that
+// joining again shows nothing twice.
+func (r *room) seek(s *session, known int64, afterSeq *int64) (last, cursor int64, recovered bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.sockets[s]
 	if p == nil {
-		return from
+		p = &place{} // it has left meanwhile
 	}
-	if p.joined && (!asked || p.begun <= from && from <= p.cursor) {
+	last = max(known, r.last, p.cursor)
+	cursor = last
+	recovered = afterSeq == nil || *afterSeq <= last && last-*afterSeq <= maxReplay
+	asked := afterSeq != nil && recovered
+	if asked {
+		cursor = *afterSeq
+	}
+	if p.joined && (!asked || p.begun <= cursor && cursor <= p.cursor) {
 		p.live = false
-		return p.cursor
+		return last, p.cursor, recovered
 	}
-	*p = place{begun: from, cursor: from, joined: true}
-	return from
+	*p = place{begun: cursor, cursor: cursor, joined: true}
+	return last, cursor, recovered
 }
 
 // goLive makes the socket live if it has been sent everything up to the room's last, or is no longer here.
