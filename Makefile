@@ -28,7 +28,8 @@ build: need-go $(PAGE) ## bin/dozaar, with the page in it, and bin/loadtest
 	go build -trimpath -o bin/loadtest ./loadtest
 
 .PHONY: test
-test: test-embedded ## unit (with -race), model, page, end to end on embedded engines; on real ones: test-engines
+test: test-embedded ## everything: unit (with -race), model, page, end to end on embedded engines and, where there are Java and Redis, on real ones
+	$(MAKE) --no-print-directory test-engines SHORT=-short
 
 .PHONY: test-embedded
 test-embedded: build clients ## every test that needs no real engines
