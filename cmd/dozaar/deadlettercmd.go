@@ -88,13 +88,14 @@ type deadLetterLine struct {
 	Key        string    `json:"key"`
 	Bytes      int       `json:"bytes"`
 	Reason     string    `json:"reason"`
+	LeftOut    bool      `json:"leftOut,omitempty"` // the record was too large to be kept
 	CameBackAs string    `json:"cameBackAs,omitempty"`
 }
 
 func lineOf(d kafka.DeadLetter) deadLetterLine {
 	return deadLetterLine{
 		ID: d.ID.String(), Buried: d.Buried.UTC(), Topic: d.Topic, Partition: d.Partition, Offset: d.Position.Offset, Epoch: d.Position.Epoch,
-		Produced: d.Time.UTC(), Key: printable(d.Key), Bytes: len(d.Value), Reason: d.Reason,
+		Produced: d.Time.UTC(), Key: printable(d.Key), Bytes: max(len(d.Value), d.LeftOut), Reason: d.Reason, LeftOut: d.LeftOut > 0,
 	}
 }
 
@@ -140,6 +141,9 @@ func (c *deadLetterListCmd) Run(ctx context.Context, parent *deadLetterCmd, a *a
 		return table(a.stdout, "ID\tBURIED\tFROM\tKEY\tBYTES\tREASON", letters, func(l deadLetterLine) string {
 			if l.CameBackAs != "" {
 				l.Reason += " (redriven, came back as " + l.CameBackAs + ")"
+			}
+			if l.LeftOut {
+				l.Reason = "(too large to be kept) " + l.Reason
 			}
 			return fmt.Sprintf("%s\t%s\t%s\t%s\t%d\t%s", l.ID, l.Buried.Format(time.RFC3339), l.from(), l.Key, l.Bytes, printable([]byte(l.Reason)))
 		})
@@ -193,7 +197,7 @@ func showDeadLetter(out io.Writer, d kafka.DeadLetter) error {
 type deadLetterRedriveCmd struct {
 	ID []string `arg:"" optional:"" help:"Which; PARTITION/OFFSET, as list prints it."`
 	deadLetterFilter
-	All    bool `local:"" help:"All that the other flags take, but those that were redriven in vain before and came back."`
+	All    bool `local:"" help:"All that the other flags take, but those that were redriven in vain before and came back, or were too large to be kept."`
 	DryRun bool `local:"" help:"Only print what would be put back."`
 }
 
@@ -224,7 +228,7 @@ func (c *deadLetterRedriveCmd) Run(ctx context.Context, parent *deadLetterCmd, a
 				return err
 			}
 			for _, l := range letters {
-				if id, _ := kafka.ParseDeadLetterID(l.ID); l.CameBackAs == "" && l.Topic != "" {
+				if id, _ := kafka.ParseDeadLetterID(l.ID); l.CameBackAs == "" && l.Topic != "" && !l.LeftOut {
 					wanted[id] = true
 				}
 			}

@@ -104,6 +104,9 @@ func NewConsumer(cfg ConsumerConfig, newWorker func(topic string, partition int3
 // pollRecords bounds what one poll takes, and so by how much a partition may exceed MaxHeld.
 const pollRecords = 1_000
 
+// maxBatchBytes bounds what a batch may come to when it is unpacked, whoever packed it: the largest of ours have 8 MiB.
+const maxBatchBytes = 64 << 20
+
 // Run consumes until ctx ends, then gives the partitions back and returns nil. It returns an error when
 // going on would lose or skip records, or can never work: an offset that is out of the log, a topic that
 // was deleted or made again, a refusal by the brokers. Brokers that are away are waited for. Run is
@@ -133,6 +136,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 		kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.FetchMaxBytes(16<<20),
 		kgo.FetchMaxPartitionBytes(1<<20),
+		kgo.MaxDecompressBatchBytes(maxBatchBytes),
 	)...)
 	if err != nil {
 		return fmt.Errorf("kafka consumer: %w", err)
@@ -223,6 +227,7 @@ func (c *Consumer) judge(ctx context.Context, failures []kgo.FetchError) (passin
 func (c *Consumer) fatal(f kgo.FetchError) error {
 	_, dataLoss := errors.AsType[*kgo.ErrDataLoss](f.Err)
 	_, session := errors.AsType[*kgo.ErrGroupSession](f.Err)
+	packed, bomb := errors.AsType[*kgo.ErrDecompressTooLarge](f.Err)
 	answer, answered := errors.AsType[*kerr.Error](f.Err)
 	switch {
 	case session:
@@ -230,6 +235,9 @@ func (c *Consumer) fatal(f kgo.FetchError) error {
 	case dataLoss || errors.Is(f.Err, kerr.OffsetOutOfRange):
 		c.metrics.outOfLog.WithLabelValues(c.cfg.Group).Inc()
 		return fmt.Errorf("%w: %s partition %d: the log no longer has the offset to read next (%w); %s", ErrOffsetOutOfLog, f.Topic, f.Partition, f.Err, whatToDo)
+	case bomb: // the client reads this partition no further
+		return fmt.Errorf("%s partition %d: the batch at offset %d unpacks to more than %d MiB, which no Dozaar has written: see whose it is, and set the group's offset to %d by hand (kafka-consumer-groups.sh --reset-offsets)",
+			f.Topic, f.Partition, packed.Offset, maxBatchBytes>>20, packed.NextOffset)
 	case errors.Is(f.Err, kerr.UnknownTopicID) || errors.Is(f.Err, kerr.UnknownTopicOrPartition):
 		return fmt.Errorf("topic %s was deleted or made again (%w); run `dozaar topics` to see its state", f.Topic, f.Err)
 	case answered && !answer.Retriable:

@@ -2,11 +2,13 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/schemas"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -20,12 +22,21 @@ const (
 	HeaderDeadProduced  = "dlq_produced_at" // the record's own time, ISO 8601
 )
 
+// HeaderDeadLeftOut is what a dead letter has, before the others and beside nothing of the record but its key, where
+// the record is too large for chat.deadletter, as one that was compressed in its topic may be: how many bytes it has.
+// They are in the record's topic only, for as long as that keeps them.
+const HeaderDeadLeftOut = "dlq_left_out"
+
+// maxDeadKey is how long a key may be to be kept without its record.
+const maxDeadKey = 1024
+
 // deadHeaders are these, in the order in which they follow the record's own.
 var deadHeaders = []string{HeaderDeadTopic, HeaderDeadPartition, HeaderDeadOffset, HeaderDeadEpoch, HeaderDeadReason, HeaderDeadProduced}
 
 const maxReason = 1024
 
-// DeadLetter puts a record into chat.deadletter, whole: key, value and headers as they were. Its time is
+// DeadLetter puts a record into chat.deadletter, whole: key, value and headers as they were. One that is too large for
+// that is left out: nothing behind it could ever be delivered, were it waited for. Its time is
 // the time of the burial: retention counts from there, and the client gives up at once on a record whose
 // own time is older than the delivery timeout. DeadLetter returns as PublishMessage does; only after nil
 // may the record be passed over.
@@ -34,20 +45,18 @@ func (p *Producer) DeadLetter(ctx context.Context, r Record, why error) error {
 	for _, h := range r.Headers {
 		headers = append(headers, kgo.RecordHeader(h))
 	}
-	headers = append(headers,
-		kgo.RecordHeader{Key: HeaderDeadTopic, Value: []byte(r.Topic)},
-		kgo.RecordHeader{Key: HeaderDeadPartition, Value: strconv.AppendInt(nil, int64(r.Partition), 10)},
-		kgo.RecordHeader{Key: HeaderDeadOffset, Value: strconv.AppendInt(nil, r.Position.Offset, 10)},
-		kgo.RecordHeader{Key: HeaderDeadEpoch, Value: strconv.AppendInt(nil, int64(r.Position.Epoch), 10)},
-		kgo.RecordHeader{Key: HeaderDeadReason, Value: []byte(reason(why))},
-		kgo.RecordHeader{Key: HeaderDeadProduced, Value: []byte(r.Time.UTC().Format(chat.TimeFormat))},
-	)
-	err := p.publish(ctx, &kgo.Record{
-		Topic:   schemas.TopicDeadLetter,
-		Key:     r.Key,
-		Value:   r.Value,
-		Headers: headers,
-	})
+	err := p.bury(ctx, r, headers, r.Key, r.Value, reason(why))
+	if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
+		size := len(r.Key) + len(r.Value)
+		for _, h := range r.Headers {
+			size += len(h.Key) + len(h.Value)
+		}
+		key := r.Key
+		if len(key) > maxDeadKey {
+			key = nil
+		}
+		err = p.bury(ctx, r, []kgo.RecordHeader{{Key: HeaderDeadLeftOut, Value: strconv.AppendInt(nil, int64(size), 10)}}, key, nil, reason(why))
+	}
 	if err != nil {
 		return err
 	}
@@ -55,6 +64,19 @@ func (p *Producer) DeadLetter(ctx context.Context, r Record, why error) error {
 	p.cfg.Logger.Warn("a record that cannot be read went to "+schemas.TopicDeadLetter,
 		"topic", r.Topic, "partition", r.Partition, "offset", r.Position.Offset, "reason", reason(why))
 	return nil
+}
+
+// bury publishes a dead letter of a record.
+func (p *Producer) bury(ctx context.Context, r Record, headers []kgo.RecordHeader, key, value []byte, why string) error {
+	headers = append(headers,
+		kgo.RecordHeader{Key: HeaderDeadTopic, Value: []byte(r.Topic)},
+		kgo.RecordHeader{Key: HeaderDeadPartition, Value: strconv.AppendInt(nil, int64(r.Partition), 10)},
+		kgo.RecordHeader{Key: HeaderDeadOffset, Value: strconv.AppendInt(nil, r.Position.Offset, 10)},
+		kgo.RecordHeader{Key: HeaderDeadEpoch, Value: strconv.AppendInt(nil, int64(r.Position.Epoch), 10)},
+		kgo.RecordHeader{Key: HeaderDeadReason, Value: []byte(why)},
+		kgo.RecordHeader{Key: HeaderDeadProduced, Value: []byte(r.Time.UTC().Format(chat.TimeFormat))},
+	)
+	return p.publish(ctx, &kgo.Record{Topic: schemas.TopicDeadLetter, Key: key, Value: value, Headers: headers})
 }
 
 func reason(why error) string {

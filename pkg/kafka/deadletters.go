@@ -44,7 +44,9 @@ type DeadLetter struct {
 	ID     DeadLetterID
 	Buried time.Time
 	Reason string // what Producer.DeadLetter was given
-	Record        // as it was in its topic; Topic is "" for one that something else put among the dead letters
+	// LeftOut is how many bytes the record had, where they were too many to be kept here; 0 where it is whole.
+	LeftOut int
+	Record  // as it was in its topic; Topic is "" for one that something else put among the dead letters
 }
 
 // ReadDeadLetters hands on the dead letters that are there now, partition by partition and in each in their order, until
@@ -162,6 +164,9 @@ func deadLetter(r *kgo.Record) DeadLetter {
 	d.Headers, d.Reason = d.Headers[:own], ours[HeaderDeadReason]
 	d.Topic, d.Partition, d.Time = ours[HeaderDeadTopic], int32(partition), produced
 	d.Position = chat.Position{Epoch: int32(epoch), Offset: offset}
+	if own == 1 && d.Headers[0].Key == HeaderDeadLeftOut && len(d.Value) == 0 {
+		d.LeftOut, _ = strconv.Atoi(string(d.Headers[0].Value))
+	}
 	return d
 }
 
@@ -171,6 +176,10 @@ func deadLetter(r *kgo.Record) DeadLetter {
 func (p *Producer) Redrive(ctx context.Context, d DeadLetter) error {
 	if d.Topic == "" {
 		return fmt.Errorf("dead letter %s does not say which topic it comes from", d.ID)
+	}
+	if d.LeftOut > 0 {
+		return fmt.Errorf("dead letter %s is without its record, whose %d bytes were too many to be kept: they are at %s partition %d, offset %d, as long as that keeps them",
+			d.ID, d.LeftOut, d.Topic, d.Partition, d.Position.Offset)
 	}
 	headers := make([]kgo.RecordHeader, 0, len(d.Headers)+1)
 	for _, h := range d.Headers {

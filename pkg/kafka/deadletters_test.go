@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,6 +86,37 @@ func TestRedrive(t *testing.T) {
 	got := l.read(schemas.TopicMessages, 1)[0]
 	if string(got.Key) != "k" || string(got.Value) != "v" || len(got.Headers) != 2 || headers(got)["ce_id"] != "7" || headers(got)[kafka.HeaderRedriven] != letter.ID.String() {
 		t.Errorf("%+v", got)
+	}
+}
+
+// A record that chat.deadletter does not take is left out, and told by its place: nothing waits behind it for ever.
+func TestADeadLetterThatIsTooLarge(t *testing.T) {
+	l := newLog(t, 3)
+	p := l.producer(nil)
+	large := make([]byte, 9<<20)
+	for i, r := range []kafka.Record{
+		{Key: []byte("k"), Value: large, Headers: []kafka.Header{{Key: "x", Value: []byte("y")}}},
+		{Key: large[:2<<10], Value: large},
+		{Key: []byte("k"), Headers: []kafka.Header{{Key: "x", Value: large}}},
+	} {
+		r.Topic, r.Partition, r.Position = schemas.TopicMessages, 1, chat.Position{Epoch: 1, Offset: int64(i)}
+		if err := p.DeadLetter(t.Context(), r, errors.New("undecodable: it is large")); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	found := 0
+	err := kafka.ReadDeadLetters(t.Context(), l.config, func(d kafka.DeadLetter) error {
+		found++
+		if d.Topic != schemas.TopicMessages || d.Partition != 1 || d.Reason != "undecodable: it is large" || d.LeftOut < len(large) || len(d.Key) > 1 || len(d.Value) > 0 {
+			t.Errorf("%+v", d)
+		}
+		if err := p.Redrive(t.Context(), d); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("chat.messages partition 1, offset %d", d.Position.Offset)) {
+			t.Errorf("redriven: %v", err)
+		}
+		return nil
+	})
+	if err != nil || found != 3 {
+		t.Errorf("%d, %v", found, err)
 	}
 }
 
