@@ -235,7 +235,7 @@ func (t *topics) configure(ctx context.Context) error {
 	if err != nil {
 		return away(err)
 	}
-	configs, err := t.describe(ctx)
+	configs, err := describe(ctx, t.admin, t.names())
 	if err != nil {
 		return err
 	}

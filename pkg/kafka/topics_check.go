@@ -90,7 +90,7 @@ func (t *topics) check(ctx context.Context) (states []TopicState, faults []Fault
 	if err != nil {
 		return nil, nil, away(err)
 	}
-	configs, err := t.describe(ctx)
+	configs, err := describe(ctx, t.admin, t.names())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -166,14 +166,14 @@ func (d difference) bearable() bool {
 	return true
 }
 
-// describe gives the topics' configuration, of those that are there.
-func (t *topics) describe(ctx context.Context) (map[string]map[string]string, error) {
-	described, err := t.admin.DescribeTopicConfigs(ctx, t.names()...)
+// describe gives topics' configuration, of those that are there.
+func describe(ctx context.Context, admin *kadm.Client, names []string) (map[string]map[string]string, error) {
+	described, err := admin.DescribeTopicConfigs(ctx, names...)
 	if err != nil {
 		return nil, fmt.Errorf("describe the topics' configuration: %w", away(err))
 	}
 	all := map[string]map[string]string{}
-	for _, name := range t.names() {
+	for _, name := range names {
 		resource, err := described.On(name, nil)
 		if err == nil {
 			err = resource.Err

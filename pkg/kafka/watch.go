@@ -76,12 +76,10 @@ func (w *Watch) Run(ctx context.Context) error {
 
 // compacted names a topic whose records do not stay until they are read.
 func (w *Watch) compacted(ctx context.Context, admin *kadm.Client) string {
-	configs, _ := admin.DescribeTopicConfigs(ctx, names(w.cfg.Topics)...) // without an answer there is nothing to tell
-	for _, topic := range configs {
-		for _, c := range topic.Configs {
-			if c.Key == "cleanup.policy" && strings.Contains(c.MaybeValue(), "compact") {
-				return topic.Name
-			}
+	configs, _ := describe(ctx, admin, names(w.cfg.Topics)) // without an answer there is nothing to tell
+	for _, topic := range w.cfg.Topics {
+		if strings.Contains(configs[topic.Topic]["cleanup.policy"], "compact") {
+			return topic.Topic
 		}
 	}
 	return ""
