@@ -17,30 +17,36 @@ import (
 	"github.com/dozaar/dozaar/pkg/chat"
 )
 
-// hungStore answers nothing while it hangs, but of rooms that are elsewhere.
-type hungStore struct {
+// awayStore is a store that cannot be reached while it is away: it refuses, or hangs, and does neither for the room
+// elsewhere.
+type awayStore struct {
 	Store
-	hangs     atomic.Bool
-	elsewhere chat.ID
+	away, hangs atomic.Bool
+	elsewhere   chat.ID
 }
 
-func (s *hungStore) wait(ctx context.Context, id chat.ID) error {
-	if !s.hangs.Load() || id == s.elsewhere {
+func (s *awayStore) reach(ctx context.Context, id chat.ID) error {
+	switch {
+	case id == s.elsewhere:
 		return nil
+	case s.hangs.Load():
+		<-ctx.Done()
+		return fmt.Errorf("%w: %w", chat.ErrUnavailable, ctx.Err())
+	case s.away.Load():
+		return fmt.Errorf("%w: away", chat.ErrUnavailable)
 	}
-	<-ctx.Done()
-	return fmt.Errorf("%w: %w", chat.ErrUnavailable, ctx.Err())
+	return nil
 }
 
-func (s *hungStore) Conversation(ctx context.Context, id chat.ID) (chat.Conversation, error) {
-	if err := s.wait(ctx, id); err != nil {
+func (s *awayStore) Conversation(ctx context.Context, id chat.ID) (chat.Conversation, error) {
+	if err := s.reach(ctx, id); err != nil {
 		return chat.Conversation{}, err
 	}
 	return s.Store.Conversation(ctx, id)
 }
 
-func (s *hungStore) StoredByID(ctx context.Context, ids []chat.ID) (map[chat.ID]chat.StoredID, error) {
-	if err := s.wait(ctx, ids[0]); err != nil {
+func (s *awayStore) StoredByID(ctx context.Context, ids []chat.ID) (map[chat.ID]chat.StoredID, error) {
+	if err := s.reach(ctx, ids[0]); err != nil {
 		return nil, err
 	}
 	return s.Store.StoredByID(ctx, ids)
@@ -50,7 +56,7 @@ func (s *hungStore) StoredByID(ctx context.Context, ids []chat.ID) (map[chat.ID]
 func TestSendsGoOnWhileTheStoreHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		store := &hungStore{Store: w.store}
+		store := &awayStore{Store: w.store}
 		w.Gateway.Store = store
 		bea, sam := newUser("Bea"), newUser("Sam")
 		room, other := w.conversation(bea, sam), w.conversation(bea, sam)

@@ -221,26 +221,6 @@ func TestJoiningAgainIsNotToldAnOlderNewest(t *testing.T) {
 	}
 }
 
-// awayStore is a store that cannot be reached.
-type awayStore struct {
-	Store
-	away bool
-}
-
-func (s *awayStore) Conversation(ctx context.Context, id chat.ID) (chat.Conversation, error) {
-	if s.away {
-		return chat.Conversation{}, fmt.Errorf("%w: away", chat.ErrUnavailable)
-	}
-	return s.Store.Conversation(ctx, id)
-}
-
-func (s *awayStore) StoredByID(ctx context.Context, ids []chat.ID) (map[chat.ID]chat.StoredID, error) {
-	if s.away {
-		return nil, fmt.Errorf("%w: away", chat.ErrUnavailable)
-	}
-	return s.Store.StoredByID(ctx, ids)
-}
-
 func TestSendsGoOnWhileTheStoreIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -251,7 +231,7 @@ func TestSendsGoOnWhileTheStoreIsAway(t *testing.T) {
 		bea := newUser("Bea")
 		room := w.conversation(bea)
 		s, _ := w.join(bea, room)
-		store.away = true
+		store.away.Store(true)
 		time.Sleep(time.Minute)
 		w.must(s, "send:message", obj{"conversationId": room, "message": "x", "clientMessageId": "11111111-1111-4111-8111-111111111111"})
 		time.Sleep(time.Minute)
@@ -281,7 +261,7 @@ func TestARemovedMemberCannotSendWhileTheStoreIsAway(t *testing.T) {
 		room := w.conversation(bea, sam)
 		beas, _ := w.join(bea, room)
 		sams, c := w.join(sam, room)
-		store.away = true
+		store.away.Store(true)
 		word := func(revision int64) {
 			w.Receive(t.Context(), relay.Envelope{Members: &relay.Members{ConversationID: room, Revision: revision, Removed: sam.ID}})
 		}
@@ -295,7 +275,7 @@ func TestARemovedMemberCannotSendWhileTheStoreIsAway(t *testing.T) {
 			t.Error("a removed member was not told")
 		}
 		w.must(beas, "send:message", obj{"conversationId": room, "message": "x"})
-		store.away = false
+		store.away.Store(false)
 		w.disconnected(beas)
 		w.disconnected(sams)
 		w.endBase()
