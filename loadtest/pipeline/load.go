@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -229,175 +226,10 @@ func (l *load) leave() {
 	l.leaving.Store(false)
 }
 
-// textBytes is how long each message's text is. It begins with its number.
-const textBytes = 100
-
-const numberDigits = 8
-
-func textOf(n int64) string {
-	return fmt.Sprintf("%0*d ", numberDigits, n) + strings.Repeat("how much is it? ", textBytes/16+1)[:textBytes-numberDigits-1]
-}
-
-// talk is a conversation as its sender and its recipients know it.
-type talk struct {
-	load   *load
-	id     string
-	sender *wire.Conn
-
-	mu   sync.Mutex // guards what follows
-	n    int64      // of the last message
-	sent map[int64]*pending
-}
-
-// pending is a message that somebody is still to hear of.
-type pending struct {
-	due   time.Time
-	run   *run
-	acked bool
-	left  int // recipients
-}
-
-const recipients = 2
-
-// say sends the next message of a conversation. They are sent in the order of their numbers.
-func (t *talk) say(r *run, due time.Time) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.n++
-	t.sent[t.n] = &pending{due: due, run: r, left: recipients}
-	r.under.enter()
-	r.count.Add(1)
-	payload := `42/chat,` + strconv.FormatInt(t.n, 10) + `["send:message",{"conversationId":"` + t.id + `","message":"` + textOf(t.n) + `"}]`
-	if t.n == 1 {
-		t.load.mu.Lock()
-		t.load.sample.Sent = payload
-		t.load.mu.Unlock()
-	}
-	t.sender.Queue(payload)
-	return t.sender.Send()
-}
-
-func (t *talk) acknowledged(n int64, ok bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	p := t.sent[n]
-	if p == nil || p.acked || !ok {
-		t.load.fault("message %d of %s: acknowledged with %v, expected: %v", n, t.id, ok, p != nil && !p.acked)
-		return
-	}
-	p.acked = true
-	p.run.acked.since(p.due)
-	t.forget(n, p)
-}
-
-func (t *talk) delivered(n int64) {
-	t.mu.Lock()
-	p := t.sent[n]
-	if p == nil || p.left == 0 {
-		t.mu.Unlock()
-		t.load.fault("message %d of %s came once too often, or was never sent", n, t.id)
-		return
-	}
-	p.left--
-	complete := p.left == 0
-	if complete {
-		p.run.heard.since(p.due)
-		p.run.last.Store(int64(time.Since(p.run.start)))
-		t.forget(n, p)
-	}
-	r := p.run
-	t.mu.Unlock()
-	if complete && r.order.PerSecond == 0 && !r.stopping.Load() {
-		if err := t.say(r, time.Now()); err != nil {
-			t.load.fault("send: %v", err)
-		}
-	}
-}
-
-// forget drops a message of which nothing more is to come. t.mu is held.
-func (t *talk) forget(n int64, p *pending) {
-	if p.acked && p.left == 0 {
-		delete(t.sent, n)
-		p.run.under.leave()
-	}
-}
-
-// ear is what one connection has heard; only its reader uses it.
-type ear struct {
-	talk   *talk
-	member int
-	joined chan struct{}
-	last   int64
-}
-
-var (
-	newMessage  = []byte(`42/chat,["new:message",`)
-	anException = []byte(`42/chat,["exception",`)
-	anAck       = []byte(`43/chat,`)
-	anError     = []byte(`44/chat,`)
-	seqField    = []byte(`"seq":`)
-	textField   = []byte(`"message":"`)
-	okField     = []byte(`"ok":true`)
-)
-
-// message checks one that came: messages must come in the order of their numbers, each once, and none left out.
-func (e *ear) message(payload []byte) error {
-	switch {
-	case bytes.HasPrefix(payload, newMessage):
-		e.hear(payload)
-	case bytes.HasPrefix(payload, anAck):
-		rest := payload[len(anAck):]
-		n, size := number(rest)
-		ok := bytes.Contains(rest, okField)
-		if n == 0 {
-			if !ok {
-				return fmt.Errorf("not joined: %s", payload)
-			}
-			close(e.joined)
-			return nil
-		}
-		if size > 0 && n == 1 {
-			e.talk.load.keep(func(s *samples) { s.Ack = string(payload) })
-		}
-		e.talk.acknowledged(n, ok)
-	case bytes.HasPrefix(payload, anException), bytes.HasPrefix(payload, anError):
-		e.talk.load.fault("%s", payload)
-	}
-	return nil // others, such as who came online, are no concern of ours
-}
-
-func (e *ear) hear(payload []byte) {
-	n, _ := number(after(payload, textField))
-	seq, _ := number(after(payload, seqField))
-	if n != e.last+1 || seq != n && !e.talk.load.bare {
-		e.talk.load.fault("%s: message %d with seq %d came after %d", e.talk.id, n, seq, e.last)
-	}
-	e.last = n
-	if e.member > 0 {
-		e.talk.delivered(n)
-	} else if n == 1 {
-		e.talk.load.keep(func(s *samples) { s.Message = string(payload) })
-	}
-}
-
 func (l *load) keep(note func(*samples)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	note(&l.sample)
-}
-
-func after(payload, mark []byte) []byte {
-	_, rest, _ := bytes.Cut(payload, mark)
-	return rest
-}
-
-// number reads the digits that a text begins with.
-func number(text []byte) (n int64, size int) {
-	for size < len(text) && text[size] >= '0' && text[size] <= '9' {
-		n = n*10 + int64(text[size]-'0')
-		size++
-	}
-	return n, size
 }
 
 // complain prints what should not have happened.
