@@ -146,6 +146,22 @@ func TestWhatPassesIsUnavailable(t *testing.T) {
 	}
 }
 
+// As the driver tells them, in text alone.
+func TestWhoIsNotLetIn(t *testing.T) {
+	for text, want := range map[string]bool{
+		"unable to connect to initial hosts: Provided username chat and/or password are incorrect":                              true,
+		`unable to connect to initial hosts: authentication required (using "org.apache.cassandra.auth.PasswordAuthenticator")`: true,
+		"unable to connect to initial hosts: tls: failed to verify certificate: x509: certificate signed by unknown authority":  true,
+		"unable to connect to initial hosts: dial tcp 127.0.0.1:9042: connect: connection refused":                              false,
+		"unable to discover protocol version: gocql: no response received from cassandra within timeout period":                 false,
+		"unable to connect to initial hosts: Cannot achieve consistency level LOCAL_QUORUM":                                     false,
+	} {
+		if got := refused(errors.New("gocql: unable to create session: " + text)); got != want {
+			t.Errorf("%s: refused %t", text, got)
+		}
+	}
+}
+
 type request struct {
 	gocql.RetryableQuery
 	idempotent bool
