@@ -39,9 +39,11 @@ type ProcessConfig struct {
 
 // HTTPConfig is where clients connect.
 type HTTPConfig struct {
-	Listen         string   `default:"127.0.0.1:3000" placeholder:"HOST:PORT" help:"Where /socket.io/, /v1 and, with --dev, the page are."`
-	AllowedOrigins []string `placeholder:"ORIGIN" help:"Origins of the web pages that may connect, such as https://shop.example; * for all. Clients that are no browsers need none."`
-	TrustedProxies []string `placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8. Only connections per address are counted by it."`
+	Listen         string        `default:"127.0.0.1:3000" placeholder:"HOST:PORT" help:"Where /socket.io/, /v1 and, with --dev, the page are."`
+	AllowedOrigins []string      `placeholder:"ORIGIN" help:"Origins of the web pages that may connect, such as https://shop.example; * for all. Clients that are no browsers need none."`
+	TrustedProxies []string      `placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8. Only connections per address are counted by it."`
+	DrainDelay     time.Duration `default:"0s" placeholder:"DURATION" help:"How long a gateway that stops still lets clients in while /readyz fails, so that whoever spreads them notices first. It is a part of the shutdown timeout."`
+	DrainOver      time.Duration `default:"0s" placeholder:"DURATION" help:"Over how long a gateway that stops closes its sockets, so that their clients come back elsewhere little by little; at most half of what the shutdown timeout leaves. 0: 2,500 a second."`
 }
 
 // SigningConfig is what a token is made from; the gateway checks the same.

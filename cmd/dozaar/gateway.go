@@ -86,7 +86,7 @@ func (p *process) serve(ctx context.Context, c clients, verifier *auth.Verifier,
 	sockets := socketio.New(socketio.Config{
 		MaxPayload: int(limits.MaxFrame), SendBuffer: int(limits.SocketBuffer), ConnectTimeout: limits.ConnectTimeout,
 		Handshakes: socketio.Rate(limits.RateHandshakes), ConnectionsPerAddress: limits.ConnectionsPerAddress, TrustedProxies: proxies,
-		AllowOrigin: origins.AllowOrigin, Logger: p.log, Registerer: p.metrics,
+		ShutdownOver: p.cfg.HTTP.DrainOver, AllowOrigin: origins.AllowOrigin, Logger: p.log, Registerer: p.metrics,
 	})
 	sockets.Namespace(gateway.Namespace, g)
 	mux := http.NewServeMux()
@@ -122,8 +122,9 @@ func (p *process) serve(ctx context.Context, c clients, verifier *auth.Verifier,
 			return err
 		case <-ctx.Done():
 		}
-		// No new connections from here on; those there are drain in the two steps above.
+		// No new connections from here on, but for who has not noticed yet; those there are drain in the two steps above.
 		p.health.Drain()
+		time.Sleep(p.cfg.HTTP.DrainDelay)
 		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			return err
 		}

@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 )
 
 // NewLogger returns a logger that writes one line per record to w. Format is "text" or "json", level
 // "debug", "info", "warn" or "error". Both formats escape line breaks and control characters, so that
-// what a stranger sends cannot forge a line.
+// what a stranger sends cannot forge a line. Of a message that repeats, only some are written (repeats).
 func NewLogger(w io.Writer, format, level string) (*slog.Logger, error) {
 	min, err := ParseLevel(level)
 	if err != nil {
@@ -17,9 +18,9 @@ func NewLogger(w io.Writer, format, level string) (*slog.Logger, error) {
 	options := &slog.HandlerOptions{Level: min}
 	switch format {
 	case "text":
-		return slog.New(slog.NewTextHandler(w, options)), nil
+		return slog.New(newRepeats(slog.NewTextHandler(w, options), time.Now)), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, options)), nil
+		return slog.New(newRepeats(slog.NewJSONHandler(w, options), time.Now)), nil
 	}
 	return nil, fmt.Errorf("log format %q: must be text or json", format)
 }

@@ -75,6 +75,9 @@ type Config struct {
 	// apart; less apart where its context would end first. 250 and 100 ms.
 	ShutdownBatch int
 	ShutdownPause time.Duration
+	// ShutdownOver is how long Shutdown takes to close what there is, in batches as small as that needs instead of
+	// ShutdownBatch; at most half of what its context leaves. Zero: as fast as batches and pauses make it.
+	ShutdownOver time.Duration
 	// DisconnectOnShutdown makes Shutdown send a namespace DISCONNECT as Socket.Close does. Official
 	// clients take that as a kick and do not come back by themselves; without it they see a lost
 	// transport and reconnect, elsewhere.

@@ -78,14 +78,22 @@ func (s *session) sayGoodbye() {
 	s.drain(ReasonShutdown, last...)
 }
 
-// batchSize is the configured one, or more where half the time that ctx leaves would not do.
+// batchSize is the configured one, or what ShutdownOver makes of it, or more where half the time that ctx leaves would not
+// do.
 func (s *Server) batchSize(ctx context.Context, sessions int) int {
+	perBatch := func(over time.Duration) int {
+		batches := max(1, int(over/s.cfg.ShutdownPause))
+		return max(1, (sessions+batches-1)/batches)
+	}
+	size := s.cfg.ShutdownBatch
+	if s.cfg.ShutdownOver > 0 {
+		size = perBatch(s.cfg.ShutdownOver)
+	}
 	until, bounded := ctx.Deadline()
 	if !bounded {
-		return s.cfg.ShutdownBatch
+		return size
 	}
-	batches := max(1, int(time.Until(until)/2/s.cfg.ShutdownPause))
-	return max(s.cfg.ShutdownBatch, (sessions+batches-1)/batches)
+	return max(size, perBatch(time.Until(until)/2))
 }
 
 func pause(ctx context.Context, d time.Duration) bool {
