@@ -34,6 +34,8 @@ type ProcessConfig struct {
 	AdminListen     string        `default:"127.0.0.1:3001" placeholder:"HOST:PORT" help:"Where /livez, /readyz, /metrics and /debug/pprof are; without authentication, so not for the world."`
 	LogLevel        string        `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error."`
 	LogFormat       string        `default:"text" placeholder:"FORMAT" help:"text or json."`
+	TraceURL        URL           `name:"trace-url" placeholder:"URL" help:"Where traces are sent (OTLP over HTTP), such as http://127.0.0.1:4318. Nothing is traced if not given."`
+	TraceRatio      float64       `default:"0.01" placeholder:"RATIO" help:"Share of the events of clients that are traced, 0 to 1."`
 	ShutdownTimeout time.Duration `default:"25s" placeholder:"DURATION" help:"How long stopping may take: sockets are drained, what is in flight is finished."`
 }
 

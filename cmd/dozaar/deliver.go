@@ -30,6 +30,7 @@ func (p *process) deliver(c clients) error {
 		PartitionOf: kafka.Partitions(partitions),
 		Logger:      p.log,
 		Registerer:  p.metrics,
+		Tracer:      p.telling().tracer(),
 	})
 	consumer, err := kafka.NewConsumer(kafka.ConsumerConfig{
 		Config: c.kafka, Group: c.group, Topics: deliver.Topics(),

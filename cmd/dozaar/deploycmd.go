@@ -32,7 +32,7 @@ func (a *app) deploy(ctx context.Context, tool toolConfig, cfg Config, needs []s
 	}
 	a.settings.warn(log)
 	return do(ctx, deployment{
-		cfg: cfg, engines: cfg.given(), telling: telling{"dozaar", log, nil}, waiting: &waiting{log: log, patience: max(tool.Wait, 1)},
+		cfg: cfg, engines: cfg.given(), telling: telling{name: "dozaar", log: log}, waiting: &waiting{log: log, patience: max(tool.Wait, 1)},
 	})
 }
 

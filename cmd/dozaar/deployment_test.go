@@ -67,7 +67,7 @@ func (w *world) loseLog(dir string) {
 
 func (w *world) deployment() deployment {
 	log := slog.New(slog.DiscardHandler)
-	return deployment{cfg: w.cfg, engines: w.engines, telling: telling{"test", log, nil}, waiting: &waiting{log: log}}
+	return deployment{cfg: w.cfg, engines: w.engines, telling: telling{name: "test", log: log}, waiting: &waiting{log: log}}
 }
 
 func (w *world) everything() {
@@ -137,7 +137,7 @@ func (w *world) publish(messages ...chat.Message) {
 // history waits until a conversation has so many messages, and gives their texts in the order of their numbers.
 func (w *world) history(conversation chat.ID, n int) string {
 	w.t.Helper()
-	s, err := w.cfg.openStore(w.t.Context(), nil, telling{"test", slog.New(slog.DiscardHandler), nil})
+	s, err := w.cfg.openStore(w.t.Context(), nil, telling{name: "test", log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func (w *world) history(conversation chat.ID, n int) string {
 
 func (w *world) conversation() (chat.ID, chat.User) {
 	w.t.Helper()
-	s, err := w.cfg.openStore(w.t.Context(), nil, telling{"test", slog.New(slog.DiscardHandler), nil})
+	s, err := w.cfg.openStore(w.t.Context(), nil, telling{name: "test", log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		w.t.Fatal(err)
 	}

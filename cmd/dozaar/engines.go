@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/dozaar/dozaar/pkg/kafka"
 	"github.com/dozaar/dozaar/pkg/redis"
@@ -37,12 +38,13 @@ type telling struct {
 	name    string
 	log     *slog.Logger
 	metrics prometheus.Registerer // nil: not told
+	traces  trace.TracerProvider  // nil: nothing is traced
 }
 
 func (c Config) kafka(e engines, t telling) (kafka.Config, error) {
 	tls, err := c.Kafka.tls().config()
 	return kafka.Config{
-		Brokers: e.brokers, ClientID: t.name, TLS: tls, Logger: t.log, Registerer: t.metrics,
+		Brokers: e.brokers, ClientID: t.name, TLS: tls, Logger: t.log, Registerer: t.metrics, Traces: t.traces,
 		SASL: kafka.SASL{
 			Mechanism: c.Kafka.KafkaSASL, Username: c.Kafka.KafkaUsername, Password: string(c.Kafka.KafkaPassword.Reveal()),
 		},
@@ -54,7 +56,7 @@ func (c Config) cassandra(t telling) (cassandra.Config, error) {
 	return cassandra.Config{
 		Hosts: c.Cassandra.CassandraHosts, Keyspace: c.Cassandra.CassandraKeyspace, LocalDC: c.Cassandra.CassandraDC,
 		Username: c.Cassandra.CassandraUsername, Password: string(c.Cassandra.CassandraPassword.Reveal()), TLS: tls,
-		Replication: c.Keyspace.CassandraReplication, Logger: t.log, Registerer: t.metrics,
+		Replication: c.Keyspace.CassandraReplication, Logger: t.log, Registerer: t.metrics, Tracer: t.tracer(),
 	}, err
 }
 

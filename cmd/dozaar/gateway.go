@@ -47,7 +47,7 @@ func (p *process) gateway(ctx context.Context, c clients) (net.Addr, error) {
 	g = gateway.New(gateway.Config{
 		Instance: p.instance, Verifier: verifier, Store: c.store, Publisher: c.producer, Leases: leases, Directory: p.directory(c), View: p.view(c),
 		Relay: ephemeral, Announcer: announcer, Limits: p.cfg.Sockets.limits(), TypingTTL: p.cfg.Presence.TypingTTL,
-		Logger: p.log, Registerer: p.metrics,
+		Logger: p.log, Registerer: p.metrics, Tracer: p.telling().tracer(),
 	})
 	p.life.OnStop("leases", func(ctx context.Context) error {
 		if err := leases.Release(ctx); err != nil {

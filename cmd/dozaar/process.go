@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/dozaar/dozaar/pkg/observe"
 )
@@ -30,6 +31,7 @@ type process struct {
 	metrics  *prometheus.Registry
 	health   *observe.Health
 	life     *observe.Lifecycle
+	traces   trace.TracerProvider // nil: nothing is traced
 	waiting  *waiting
 	started  atomic.Bool // every part is built
 
@@ -51,6 +53,9 @@ func newProcess(cfg Config, role string, out, logs io.Writer) (*process, error) 
 		metrics:  observe.NewRegistry(b.Version, b.Revision),
 		health:   observe.NewHealth(),
 		life:     observe.NewLifecycle(log, cfg.Process.ShutdownTimeout),
+	}
+	if err := p.startTraces(b); err != nil {
+		return nil, err
 	}
 	p.waiting = &waiting{log: log}
 	p.health.Add("started", func(context.Context) error {
@@ -79,7 +84,37 @@ func listening(flag, address string, err error) error {
 		variable(flag), flag, address)
 }
 
-func (p *process) telling() telling { return telling{p.instance, p.log, p.metrics} }
+func (p *process) telling() telling { return telling{p.instance, p.log, p.metrics, p.traces} }
+
+// startTraces is undone last: what stops may still be traced.
+func (p *process) startTraces(b build) error {
+	if p.cfg.Process.TraceURL == "" {
+		return nil
+	}
+	traces, err := observe.NewTraces(context.Background(), observe.TraceConfig{
+		URL: string(p.cfg.Process.TraceURL), Ratio: p.cfg.Process.TraceRatio,
+		Service: "dozaar-" + p.role, Instance: p.instance, Version: b.Version,
+	})
+	if err != nil {
+		return err
+	}
+	p.traces = traces
+	p.life.OnStop("traces", func(ctx context.Context) error {
+		if err := traces.Shutdown(ctx); err != nil {
+			p.log.Warn("the last traces could not be sent", "error", err)
+		}
+		return nil
+	})
+	return nil
+}
+
+// tracer is nil where nothing is traced.
+func (t telling) tracer() trace.Tracer {
+	if t.traces == nil {
+		return nil
+	}
+	return t.traces.Tracer("github.com/dozaar/dozaar")
+}
 
 func instanceName() string {
 	host, err := os.Hostname()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/socketio"
+	"github.com/dozaar/dozaar/pkg/tracing"
 )
 
 // handler does one client event. payload is the event's first argument. What it returns is the
@@ -49,6 +50,7 @@ func (g *Gateway) event(ctx context.Context, s *session, name string, payload js
 		label, known.limit = "unknown", func(l *Limits) Bucket { return l.Unknown }
 	}
 	start := time.Now()
+	ctx, end := tracing.Begin(ctx, g.Tracer, label)
 	reply, err := func() (any, error) {
 		if !s.allow(label, known.limit(&g.Limits)) {
 			return nil, chat.ErrRateLimited
@@ -58,7 +60,8 @@ func (g *Gateway) event(ctx context.Context, s *session, name string, payload js
 		}
 		return known.do(g)(ctx, s, payload)
 	}()
-	g.metrics.eventSeconds.WithLabelValues(label).Observe(time.Since(start).Seconds())
+	end(err)
+	tracing.Observe(ctx, g.metrics.eventSeconds.WithLabelValues(label), time.Since(start).Seconds())
 	if err == nil {
 		g.metrics.events.WithLabelValues(label, "ok").Inc()
 		ack(reply)

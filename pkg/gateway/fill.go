@@ -124,7 +124,7 @@ func (g *Gateway) fillPage(r *room) (progress bool, err error) {
 	filled, bytes := 0, 0
 	for _, m := range page {
 		if m.Seq == r.last+1 && r.fresh == r.stale && bytes < fillBytes {
-			g.metrics.delivered(m, r.advance(m))
+			g.metrics.delivered(g.base, m, r.advance(m))
 			filled++
 			bytes += len(m.Text)
 			for _, url := range m.AttachmentURLs {

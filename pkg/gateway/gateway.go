@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
@@ -88,6 +89,7 @@ type Config struct {
 	TypingTTL  time.Duration // 10 s by the contract
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
+	Tracer     trace.Tracer // nil: nothing is traced
 }
 
 // Gateway serves the sockets of one process. It is the handler of the namespace and of the relay.

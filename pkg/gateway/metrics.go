@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/tracing"
 )
 
 type metrics struct {
@@ -106,10 +107,10 @@ func catchUpResult(ctx context.Context, asked int64, told joined, err error) str
 }
 
 // delivered counts a message that a room has handed to so many live sockets.
-func (m *metrics) delivered(message chat.Message, sockets int) {
+func (m *metrics) delivered(ctx context.Context, message chat.Message, sockets int) {
 	if sockets == 0 {
 		return
 	}
 	m.deliveries.Add(float64(sockets))
-	m.latency.Observe(max(0, time.Since(message.CreatedAt).Seconds()))
+	tracing.Observe(ctx, m.latency, max(0, time.Since(message.CreatedAt).Seconds()))
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/relay"
+	"github.com/dozaar/dozaar/pkg/tracing"
 )
 
 // Receive takes one envelope from the relay to the sockets it concerns. It does not block: what
@@ -49,8 +50,14 @@ func (g *Gateway) Resync(_ context.Context, reason string) {
 func (g *Gateway) receiveMessage(e *relay.Message) {
 	m := e.Message
 	if r := g.rooms.get(m.ConversationID); r != nil {
+		ctx := g.base
+		end := func(error) {}
+		if e.Trace != "" {
+			ctx, end = tracing.Begin(tracing.Under(ctx, e.Trace), g.Tracer, "new:message")
+		}
 		delivered, duplicate := r.offer(m, e.Revision)
-		g.metrics.delivered(m, delivered)
+		end(nil)
+		g.metrics.delivered(ctx, m, delivered)
 		if duplicate {
 			g.metrics.duplicates.Inc()
 		}

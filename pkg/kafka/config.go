@@ -10,6 +10,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/plugin/kotel"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Config is how to reach the cluster, and where to tell what happens.
@@ -20,6 +23,7 @@ type Config struct {
 	SASL       SASL                  // zero: none
 	Logger     *slog.Logger          // default: discard
 	Registerer prometheus.Registerer // default: none
+	Traces     trace.TracerProvider  // nil: nothing is traced
 }
 
 func (c *Config) defaults() error {
@@ -68,6 +72,10 @@ func (c *Config) options(more ...kgo.Opt) []kgo.Opt {
 		// been answered, where it would let ten.
 		kgo.MetadataMinAge(time.Second),
 		kgo.RequestTimeoutOverhead(4 * time.Second),
+	}
+	if c.Traces != nil { // a producer's records take the trace along, in a header
+		tracer := kotel.NewTracer(kotel.TracerProvider(c.Traces), kotel.TracerPropagator(propagation.TraceContext{}))
+		options = append(options, kgo.WithHooks(tracer))
 	}
 	if c.TLS != nil {
 		options = append(options, kgo.DialTLSConfig(c.TLS)) // each dial sets the name to check

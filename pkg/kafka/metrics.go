@@ -1,10 +1,13 @@
 package kafka
 
 import (
+	"context"
 	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/dozaar/dozaar/pkg/tracing"
 )
 
 type producerMetrics struct {
@@ -36,8 +39,8 @@ func newProducerMetrics(r prometheus.Registerer) (*producerMetrics, error) {
 		errors.Join(err1, err2, err3, err4)
 }
 
-func (m *producerMetrics) published(topic string, took time.Duration) {
-	m.duration.WithLabelValues(topic).Observe(took.Seconds())
+func (m *producerMetrics) published(ctx context.Context, topic string, took time.Duration) {
+	tracing.Observe(ctx, m.duration.WithLabelValues(topic), took.Seconds())
 	m.produced.WithLabelValues(topic).Inc()
 }
 

@@ -219,7 +219,7 @@ func (p *Producer) publish(ctx context.Context, r *kgo.Record) error {
 	}
 	err = cmp.Or(err, p.refused())
 	if err == nil {
-		p.metrics.published(r.Topic, time.Since(start))
+		p.metrics.published(ctx, r.Topic, time.Since(start))
 		return nil
 	}
 	p.metrics.failed(r.Topic)

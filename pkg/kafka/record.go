@@ -3,8 +3,11 @@ package kafka
 import (
 	"time"
 
-	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/tracing"
 )
 
 // Header is one header of a record.
@@ -21,7 +24,8 @@ type Record struct {
 	Key       []byte
 	Value     []byte
 	Headers   []Header
-	Time      time.Time // the producer's
+	Time      time.Time          // the producer's
+	Trace     *trace.SpanContext // in which it was fetched; nil: it is not traced
 }
 
 // Header gives the value of the last header of that name.
@@ -43,6 +47,7 @@ func fromClient(r *kgo.Record, epoch int32) Record {
 		Value:     r.Value,
 		Headers:   headersOf(r),
 		Time:      r.Timestamp,
+		Trace:     tracing.Sampled(r.Context),
 	}
 }
 

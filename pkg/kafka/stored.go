@@ -57,7 +57,7 @@ func (p *Producer) PublishStored(ctx context.Context, messages []Stored) error {
 				p.metrics.failed(schemas.TopicStored)
 				return fmt.Errorf("publish to %s: %w", schemas.TopicStored, err)
 			}
-			p.metrics.published(schemas.TopicStored, time.Since(start))
+			p.metrics.published(ctx, schemas.TopicStored, time.Since(start))
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

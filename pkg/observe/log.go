@@ -18,9 +18,9 @@ func NewLogger(w io.Writer, format, level string) (*slog.Logger, error) {
 	options := &slog.HandlerOptions{Level: min}
 	switch format {
 	case "text":
-		return slog.New(newRepeats(slog.NewTextHandler(w, options), time.Now)), nil
+		return slog.New(newRepeats(traced{slog.NewTextHandler(w, options)}, time.Now)), nil
 	case "json":
-		return slog.New(newRepeats(slog.NewJSONHandler(w, options), time.Now)), nil
+		return slog.New(newRepeats(traced{slog.NewJSONHandler(w, options)}, time.Now)), nil
 	}
 	return nil, fmt.Errorf("log format %q: must be text or json", format)
 }

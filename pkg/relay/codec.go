@@ -38,6 +38,7 @@ type wireMessage struct {
 	CreatedAt      int64     `json:"t"`
 	Revision       int64     `json:"v,omitempty"`
 	Notify         []chat.ID `json:"o,omitempty"`
+	Trace          string    `json:"w,omitempty"`
 }
 
 type wireRead struct {
@@ -94,7 +95,7 @@ func encode(e Envelope) ([]byte, error) {
 		m := e.Message
 		w.Message = &wireMessage{
 			m.ID, m.ConversationID, m.Seq, m.Sender.ID, m.Sender.Username, m.Text, m.AttachmentURLs,
-			m.ClientMessageID, m.CreatedAt.UnixMilli(), m.Revision, m.Notify,
+			m.ClientMessageID, m.CreatedAt.UnixMilli(), m.Revision, m.Notify, m.Trace,
 		}
 	case e.Read != nil:
 		r := e.Read
@@ -153,7 +154,7 @@ func (w wireEnvelope) envelope() (e Envelope) {
 				Sender: chat.User{ID: m.SenderID, Username: m.SenderName},
 				Text:   m.Text, AttachmentURLs: m.Attachments, ClientMessageID: m.ClientID, CreatedAt: millis(m.CreatedAt),
 			},
-			Revision: m.Revision, Notify: m.Notify,
+			Revision: m.Revision, Notify: m.Notify, Trace: m.Trace,
 		}
 	}
 	if r := w.Read; r != nil {

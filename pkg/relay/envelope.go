@@ -24,6 +24,7 @@ type Message struct {
 	chat.Message
 	Revision int64     // of the members that the sender of the envelope knew
 	Notify   []chat.ID // members with a lease at this gateway, the message's sender excluded
+	Trace    string    // W3C's traceparent of the span that sends it; empty: it is not traced
 }
 
 // Read is an accepted `mark:read`.

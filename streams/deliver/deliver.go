@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/kafka"
@@ -70,6 +71,7 @@ type Config struct {
 	Decoder     Decoder
 	Logger      *slog.Logger          // nil: nothing is logged
 	Registerer  prometheus.Registerer // nil: metrics are counted and not exported
+	Tracer      trace.Tracer          // nil: nothing is traced
 	Clock       func() time.Time      // time.Now
 	// PartitionOf says in which partition a key's records belong. One that somebody put into another has a
 	// position that cannot be compared with its conversation's others, and is refused. Nil: not checked.

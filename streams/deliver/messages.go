@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dozaar/dozaar/pkg/chat"
@@ -24,9 +25,10 @@ func newMessageWorker(d *Deliver) *messageWorker {
 // entry is a sound record on its way.
 type entry struct {
 	chat.StoredMessage
-	hash     [32]byte
-	produced time.Time
-	trace    string // the record's traceparent
+	hash        [32]byte
+	produced    time.Time
+	traceParent string             // the record's, to be passed on
+	trace       *trace.SpanContext // nil: it is not traced
 }
 
 // Run implements kafka.Worker. One goroutine takes the records in their order and sifts them; what passes goes
@@ -93,8 +95,8 @@ func (w *messageWorker) sift(ctx context.Context, records []kafka.Record, in *la
 	}, records, func(passed []sound[chat.Message]) {
 		entries := make([]entry, len(passed))
 		for i, p := range passed {
-			trace, _ := p.Header(kafka.HeaderTraceParent)
-			entries[i] = entry{chat.StoredMessage{Message: p.value, Position: p.Position}, p.value.BodyHash(), p.Time, trace}
+			parent, _ := p.Header(kafka.HeaderTraceParent)
+			entries[i] = entry{chat.StoredMessage{Message: p.value, Position: p.Position}, p.value.BodyHash(), p.Time, parent, p.Trace}
 		}
 		in.add(entries)
 	}, func(buried kafka.Record) { from.Done(buried.Position) })

@@ -367,7 +367,7 @@ func TestEnvelopes(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string
-			for _, a := range messageEnvelopes(m, c.to, c.owners) {
+			for _, a := range messageEnvelopes(m, "", c.to, c.owners) {
 				told := a.Envelope.Message
 				if !reflect.DeepEqual(told.Message, m) || told.Revision != c.to.revision {
 					t.Errorf("told %+v", told)

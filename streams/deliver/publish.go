@@ -16,7 +16,7 @@ import (
 func (w *messageWorker) publish(ctx context.Context, slice []entry) error {
 	messages := make([]kafka.Stored, len(slice))
 	for i, e := range slice {
-		messages[i] = kafka.Stored{Message: e.Message, TraceParent: e.trace}
+		messages[i] = kafka.Stored{Message: e.Message, TraceParent: e.traceParent}
 	}
 	return w.insist(ctx, "publish_stored", func(ctx context.Context) error {
 		return w.Publisher.PublishStored(ctx, messages)

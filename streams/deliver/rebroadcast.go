@@ -35,7 +35,7 @@ func (w *messageWorker) rebroadcast(ctx context.Context, stored, conflicts []ent
 	return w.tell(ctx, schemas.TopicMessages, users.ids, rooms.ids, func(o owners) []relay.Addressed {
 		var out []relay.Addressed
 		for _, e := range stored {
-			out = append(out, messageEnvelopes(e.Message, members[e.ConversationID], o)...)
+			out = append(out, messageEnvelopes(e.Message, parentOf(ctx, e), members[e.ConversationID], o)...)
 		}
 		for _, c := range conflicts {
 			envelope := relay.Envelope{Conflict: &relay.Conflict{
@@ -66,14 +66,14 @@ func waitFor(ctx context.Context, inboxes <-chan struct{}) {
 
 // messageEnvelopes is one envelope for each gateway that has the room or a member: the room's sockets get
 // the message, those of the members named in Notify that are not in the room a notification.
-func messageEnvelopes(m chat.Message, to membership, o owners) []relay.Addressed {
+func messageEnvelopes(m chat.Message, parent string, to membership, o owners) []relay.Addressed {
 	others := slices.DeleteFunc(slices.Clone(to.users), func(u chat.ID) bool { return u == m.Sender.ID })
 	gateways := o.of([]chat.ID{m.ConversationID}, others...)
 	notify := o.leases(others)
 	out := make([]relay.Addressed, len(gateways))
 	for i, gateway := range gateways {
 		out[i] = relay.Addressed{Gateway: gateway, Envelope: relay.Envelope{
-			Message: &relay.Message{Message: m, Revision: to.revision, Notify: notify[gateway]},
+			Message: &relay.Message{Message: m, Revision: to.revision, Notify: notify[gateway], Trace: parent},
 		}}
 	}
 	return out

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"github.com/dozaar/dozaar/pkg/tracing"
 )
 
 // complaintEvery is how often a step that keeps failing is logged, of however many slices.
@@ -54,7 +56,9 @@ func (d *Deliver) retry(ctx context.Context, patience time.Duration, step string
 	var pauses *backoff.ExponentialBackOff // made where it is needed, which is seldom: it costs more than many a step
 	for start := d.Clock(); ; {
 		attempt := d.Clock()
-		err := do(ctx)
+		try, end := tracing.Step(ctx, d.Tracer, step)
+		err := do(try)
+		end(err)
 		now := d.Clock()
 		d.metrics.step(step, now.Sub(attempt), err)
 		if err == nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/tracing"
 	"github.com/dozaar/dozaar/schemas"
 )
 
@@ -12,6 +13,8 @@ import (
 // returns those that are fresh, with their numbers. Everything of the conversation at lower positions was delivered when it
 // is called. It fails only when ctx has ended.
 func (w *messageWorker) deliver(ctx context.Context, slice []entry) (fresh []entry, err error) {
+	ctx, end := w.traced(ctx, slice)
+	defer func() { end(err) }()
 	w.metrics.batchRecords.WithLabelValues(schemas.TopicMessages).Observe(float64(len(slice)))
 	stored, base, err := w.read(ctx, slice)
 	if err != nil {
@@ -127,7 +130,7 @@ func (w *messageWorker) store(ctx context.Context, fresh []entry) error {
 	w.metrics.numbered.Add(float64(len(fresh)))
 	now := w.Clock()
 	for _, e := range fresh {
-		w.metrics.producedToStored.Observe(max(0, now.Sub(e.produced).Seconds()))
+		tracing.Observe(ctx, w.metrics.producedToStored, max(0, now.Sub(e.produced).Seconds()))
 	}
 	return nil
 }

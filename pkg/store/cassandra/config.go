@@ -11,6 +11,7 @@ import (
 
 	"github.com/gocql/gocql"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Config says where Cassandra is and how it is asked. What is zero gets the default named beside it.
@@ -37,6 +38,7 @@ type Config struct {
 
 	Logger     *slog.Logger          // nil: nothing is logged
 	Registerer prometheus.Registerer // nil: metrics are counted and not exported
+	Tracer     trace.Tracer          // nil: nothing is traced
 }
 
 func (c Config) withDefaults() Config {
@@ -117,7 +119,7 @@ func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 	cluster.ReconnectInterval = time.Second // of nodes that are down: the default is a minute
 	cluster.ReconnectionPolicy = &gocql.ConstantReconnectionPolicy{MaxRetries: 3, Interval: 100 * time.Millisecond}
 	cluster.Logger = driverLog{c.Logger}
-	newObserver(c.Registerer).watch(cluster)
+	newObserver(c.Registerer, c.Tracer).watch(cluster)
 	fallback := gocql.RoundRobinHostPolicy()
 	if c.LocalDC != "" {
 		fallback = gocql.DCAwareRoundRobinPolicy(c.LocalDC)

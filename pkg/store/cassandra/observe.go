@@ -8,19 +8,24 @@ import (
 
 	"github.com/gocql/gocql"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/dozaar/dozaar/pkg/metric"
+	"github.com/dozaar/dozaar/pkg/tracing"
 )
 
 // observer has the driver tell of each request that it sends, retries included, and of each connection.
 type observer struct {
 	seconds  *prometheus.HistogramVec // statement, outcome
 	connects *prometheus.CounterVec   // outcome
+	tracer   trace.Tracer             // nil: nothing is traced
 	labels   sync.Map                 // of statements, by their text: as many as this package has
 }
 
-func newObserver(reg prometheus.Registerer) *observer {
+func newObserver(reg prometheus.Registerer, tracer trace.Tracer) *observer {
 	return &observer{
+		tracer: tracer,
 		seconds: metric.Registered(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "dozaar_cassandra_request_seconds",
 			Help:    "Duration of one request to a Cassandra node, each try by itself, by the statement's verb and table and by outcome (ok, error).",
@@ -38,14 +43,14 @@ func (o *observer) watch(cluster *gocql.ClusterConfig) {
 }
 
 // ObserveQuery implements gocql.QueryObserver.
-func (o *observer) ObserveQuery(_ context.Context, q gocql.ObservedQuery) {
-	o.request(o.label(q.Statement), q.End.Sub(q.Start), q.Err)
+func (o *observer) ObserveQuery(ctx context.Context, q gocql.ObservedQuery) {
+	o.request(ctx, o.label(q.Statement), q.Start, q.End, q.Err)
 }
 
 // ObserveBatch implements gocql.BatchObserver. A batch is of one table (partition).
-func (o *observer) ObserveBatch(_ context.Context, b gocql.ObservedBatch) {
+func (o *observer) ObserveBatch(ctx context.Context, b gocql.ObservedBatch) {
 	if len(b.Statements) > 0 {
-		o.request("batch "+o.label(b.Statements[0]), b.End.Sub(b.Start), b.Err)
+		o.request(ctx, "batch "+o.label(b.Statements[0]), b.Start, b.End, b.Err)
 	}
 }
 
@@ -54,8 +59,16 @@ func (o *observer) ObserveConnect(c gocql.ObservedConnect) {
 	o.connects.WithLabelValues(outcome(c.Err)).Inc()
 }
 
-func (o *observer) request(statement string, took time.Duration, err error) {
-	o.seconds.WithLabelValues(statement, outcome(err)).Observe(took.Seconds())
+func (o *observer) request(ctx context.Context, statement string, start, end time.Time, err error) {
+	tracing.Observe(ctx, o.seconds.WithLabelValues(statement, outcome(err)), end.Sub(start).Seconds())
+	if o.tracer == nil || tracing.Sampled(ctx) == nil {
+		return
+	}
+	_, span := o.tracer.Start(ctx, "cassandra "+statement, trace.WithTimestamp(start), trace.WithSpanKind(trace.SpanKindClient))
+	if err != nil {
+		span.SetStatus(codes.Error, err.Error())
+	}
+	span.End(trace.WithTimestamp(end))
 }
 
 func (o *observer) label(statement string) string {

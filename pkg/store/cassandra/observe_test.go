@@ -30,8 +30,8 @@ func TestVerbAndTable(t *testing.T) {
 
 func TestObserver(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	newObserver(reg)
-	o := newObserver(reg) // each session has one; they share what they count
+	newObserver(reg, nil)
+	o := newObserver(reg, nil) // each session has one; they share what they count
 	start := time.Now()
 	o.ObserveQuery(context.Background(), gocql.ObservedQuery{Statement: putMessage, Start: start, End: start.Add(time.Millisecond)})
 	o.ObserveQuery(context.Background(), gocql.ObservedQuery{Statement: putMessage, Start: start, End: start, Err: errors.New("timeout")})
