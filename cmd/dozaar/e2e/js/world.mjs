@@ -77,13 +77,13 @@ export async function must(socket, event, payload) {
 }
 
 /** The first logged event of that name (that fits), past or to come. */
-export async function got(socket, event, fits = () => true, ms = 5_000) {
+export async function got(socket, event, fits = () => true, ms = 15_000) {
   return until(() => socket.log.find((e) => e.event === event && fits(e.data)), ms,
     () => `${event} did not come; got ${JSON.stringify(socket.log.slice(-20))}`);
 }
 
 /** Waits until `probe` answers something true. */
-export async function until(probe, ms = 5_000, what = () => 'it did not happen') {
+export async function until(probe, ms = 15_000, what = () => 'it did not happen') {
   const end = Date.now() + ms;
   for (;;) {
     const found = await probe();
