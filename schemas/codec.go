@@ -36,6 +36,7 @@ type Codec struct {
 	receipt      format[messageRead]
 	conversation format[conversationChanged]
 	stored       format[messageStored]
+	erasure      format[userErased]
 }
 
 // NewCodec asks the registry for the ids of the schemas that this program writes. It fails, saying so,
@@ -47,6 +48,7 @@ func NewCodec(ctx context.Context, registry Registry) (*Codec, error) {
 		func() error { return c.receipt.init(ctx, registry, MessageRead) },
 		func() error { return c.conversation.init(ctx, registry, ConversationChanged) },
 		func() error { return c.stored.init(ctx, registry, MessageStored) },
+		func() error { return c.erasure.init(ctx, registry, UserErased) },
 	} {
 		if err := init(); err != nil {
 			return nil, err // the others most likely say the same

@@ -101,6 +101,15 @@ func storedMessages() map[string]chat.Message {
 	return all
 }
 
+func erasures() map[string]chat.ErasureEvent {
+	of := chat.ErasureEvent{UserID: id(3), RequestedAt: noon, At: noon.Add(time.Minute)}
+	requested, messages, done := of, of, of
+	requested.Change, messages.Change, done.Change = chat.ErasureRequested, chat.ErasureMessages, chat.ErasureDone
+	messages.Part = chat.ErasedPart{ConversationID: id(2), Seqs: []int64{1, 5, 1 << 40}, From: noon.Add(-time.Hour), To: noon}
+	done.Messages = 3
+	return map[string]chat.ErasureEvent{"requested": requested, "messages": messages, "done": done}
+}
+
 func receipts() map[string]chat.Receipt {
 	return map[string]chat.Receipt{
 		"plain": {ReadMark: chat.ReadMark{ConversationID: id(2), UserID: id(5), Seq: 42}, MessageID: id(1), SenderID: id(3), At: noon},
@@ -124,6 +133,9 @@ func TestRoundTrip(t *testing.T) {
 	}
 	for name, want := range storedMessages() {
 		roundTrip(t, "stored message "+name, want, c.EncodeStored, c.DecodeStored)
+	}
+	for name, want := range erasures() {
+		roundTrip(t, "erasure "+name, want, c.EncodeErasure, c.DecodeErasure)
 	}
 	for name, want := range receipts() {
 		roundTrip(t, "receipt "+name, want, c.EncodeReceipt, c.DecodeReceipt)

@@ -11,6 +11,7 @@ const (
 	TopicReceipts      = "chat.receipts"
 	TopicConversations = "chat.conversations"
 	TopicStored        = "chat.messages.stored"
+	TopicErasures      = "chat.erasures"
 	TopicDeadLetter    = "chat.deadletter"
 )
 
@@ -27,10 +28,13 @@ var (
 	MessageRead         = Event{Name: "message_read", Topic: TopicReceipts, Type: "dozaar.message.read"}
 	ConversationChanged = Event{Name: "conversation_changed", Topic: TopicConversations, Type: "dozaar.conversation.changed"}
 	MessageStored       = Event{Name: "message_stored", Topic: TopicStored, Type: "dozaar.message.stored"}
+	UserErased          = Event{Name: "user_erased", Topic: TopicErasures, Type: "dozaar.user.erased"}
 )
 
 // Events lists them in the order in which they are registered; new ones come last.
-func Events() []Event { return []Event{MessageSent, MessageRead, ConversationChanged, MessageStored} }
+func Events() []Event {
+	return []Event{MessageSent, MessageRead, ConversationChanged, MessageStored, UserErased}
+}
 
 // Subject is the name of the event's schema in a registry.
 func (e Event) Subject() string { return e.Topic + "-value" }

@@ -25,6 +25,9 @@ func TestGoldenRecords(t *testing.T) {
 	for name, m := range storedMessages() {
 		golden(t, MessageStored, name, m, c.EncodeStored, c.DecodeStored)
 	}
+	for name, e := range erasures() {
+		golden(t, UserErased, name, e, c.EncodeErasure, c.DecodeErasure)
+	}
 	for name, e := range conversations() {
 		golden(t, ConversationChanged, name, e, c.EncodeConversationEvent, c.DecodeConversationEvent)
 	}

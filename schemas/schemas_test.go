@@ -73,7 +73,7 @@ func TestStructsAgreeWithSchemas(t *testing.T) {
 	for _, c := range []struct {
 		event Event
 		of    any
-	}{{MessageSent, messageSent{}}, {MessageRead, messageRead{}}, {ConversationChanged, conversationChanged{}}, {MessageStored, messageStored{}}} {
+	}{{MessageSent, messageSent{}}, {MessageRead, messageRead{}}, {ConversationChanged, conversationChanged{}}, {MessageStored, messageStored{}}, {UserErased, userErased{}}} {
 		agree(t, c.event.Name, parsed(t, c.event).Fields, reflect.TypeOf(c.of))
 	}
 }
@@ -113,6 +113,8 @@ func goType(t *testing.T, raw json.RawMessage) string {
 		return "time.Time"
 	case text == `{"type":"array","items":"string"}`:
 		return "[]string"
+	case text == `{"type":"array","items":"long"}`:
+		return "[]int64"
 	case strings.HasPrefix(text, `{"type":"array","items":{"type":"record","name":"Member"`):
 		return "[]schemas.member"
 	case strings.HasPrefix(text, `["null",`):
@@ -156,7 +158,7 @@ func TestTopicsAreDescribed(t *testing.T) {
 			t.Errorf("%s: %d partitions; the design says 64", topic.Name, topic.Partitions)
 		}
 	}
-	if want := []string{TopicMessages, TopicReceipts, TopicConversations, TopicStored, TopicDeadLetter}; !slices.Equal(names, want) {
+	if want := []string{TopicMessages, TopicReceipts, TopicConversations, TopicStored, TopicErasures, TopicDeadLetter}; !slices.Equal(names, want) {
 		t.Errorf("topics %v; want %v", names, want)
 	}
 }

@@ -35,6 +35,7 @@ type cli struct {
 	DeadLetter deadLetterCmd `cmd:"" name:"deadletter" help:"List, show or redrive records that could not be read."`
 	Registry   registryCmd   `cmd:"" help:"Run a schema registry, for development."`
 
+	Erase   eraseCmd   `cmd:"" help:"Erase what a user has written."`
 	Token   tokenCmd   `cmd:"" help:"Print a token for a user."`
 	Config  configCmd  `cmd:"" help:"Print or check the configuration."`
 	Version versionCmd `cmd:"" help:"Print the version."`

@@ -24,6 +24,13 @@ type clients struct {
 	topics   map[string]chat.TopicIdentity // with the log epochs that the store remembers
 }
 
+// quiet is how to reach Kafka for a client of a moment, which exports no metrics.
+func (c clients) quiet() kafka.Config {
+	cfg := c.kafka
+	cfg.Registerer = nil
+	return cfg
+}
+
 // connect opens the clients that the role uses, waits until each engine is there, and checks that it is as the role
 // needs it. Nothing is made or changed. The engines are waited for beside each other, so that all that are away are
 // named.

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
+
 	"github.com/dozaar/dozaar/pkg/kafka"
 	"github.com/dozaar/dozaar/pkg/presence"
 	"github.com/dozaar/dozaar/pkg/relay"
+	"github.com/dozaar/dozaar/schemas"
 	"github.com/dozaar/dozaar/streams/deliver"
+	"github.com/dozaar/dozaar/streams/erase"
 )
 
 // deliver builds the role that numbers, stores and rebroadcasts.
@@ -32,10 +36,19 @@ func (p *process) deliver(c clients) error {
 		Registerer:  p.metrics,
 		Tracer:      p.telling().tracer(),
 	})
+	erasing := erase.Config{
+		Store: c.store, Publisher: c.producer, Decoder: c.codec, Logger: p.log,
+		Stored: func(ctx context.Context) error { return kafka.CaughtUp(ctx, c.quiet(), c.group, schemas.TopicMessages) },
+	}
 	consumer, err := kafka.NewConsumer(kafka.ConsumerConfig{
-		Config: c.kafka, Group: c.group, Topics: deliver.Topics(),
+		Config: c.kafka, Group: c.group, Topics: delivered(),
 		Epoch: func(topic string) int32 { return c.topics[topic].Epoch },
-	}, d.Worker)
+	}, func(topic string, partition int32) kafka.Worker {
+		if topic == erase.Topic {
+			return erase.New(erasing)
+		}
+		return d.Worker(topic, partition)
+	})
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/dozaar/dozaar/pkg/redis"
 	"github.com/dozaar/dozaar/pkg/store/cassandra"
 	"github.com/dozaar/dozaar/streams/deliver"
+	"github.com/dozaar/dozaar/streams/erase"
 )
 
 // engines are the addresses of what the product stands on, given or embedded: from here on nobody knows which.
@@ -31,7 +32,10 @@ func (c Config) given() engines {
 // groups are the consumer groups and what they read. A group belongs to a store: the delivers of one group share
 // the messages out, and each store wants all of them. Cassandra's is named after its keyspace, the embedded store's
 // after its data folder.
-func (e engines) groups() map[string][]string { return map[string][]string{e.group: deliver.Topics()} }
+func (e engines) groups() map[string][]string { return map[string][]string{e.group: delivered()} }
+
+// delivered is what the role deliver reads: what it delivers, and what is to be erased.
+func delivered() []string { return append(deliver.Topics(), erase.Topic) }
 
 // telling is who a client is and where it tells what it does. A metric is registered once in a process.
 type telling struct {

@@ -92,7 +92,7 @@ func (p *process) serve(ctx context.Context, c clients, verifier *auth.Verifier,
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", origins.Split(sockets, sockets)) // they refuse foreign origins themselves, and count them
 	v1 := origins.Handler(api.New(api.Config{
-		Verifier: verifier, Conversations: c.store, History: c.store, Inbox: c.store, Publisher: c.producer,
+		Verifier: verifier, Conversations: c.store, History: c.store, Inbox: c.store, Erasures: c.store, Publisher: c.producer,
 		Presence: p.view(c), Settings: c.store, Gateways: g, UserRate: api.Rate(limits.RateRequests), Logger: p.log, Registerer: p.metrics,
 	}))
 	if p.cfg.Dev {

@@ -13,6 +13,7 @@ import (
 	"github.com/dozaar/dozaar/pkg/store/sqlite"
 	"github.com/dozaar/dozaar/schemas"
 	"github.com/dozaar/dozaar/streams/deliver"
+	"github.com/dozaar/dozaar/streams/erase"
 	"github.com/dozaar/dozaar/streams/presence"
 )
 
@@ -25,6 +26,8 @@ type store interface {
 	api.History
 	api.Inbox
 	api.Settings
+	api.Erasures
+	erase.Store
 	topicIdentities
 	Close() error
 }

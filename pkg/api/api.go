@@ -47,6 +47,7 @@ type Inbox interface {
 type Publisher interface {
 	PublishMessage(ctx context.Context, m chat.Message) error
 	PublishConversation(ctx context.Context, e chat.ConversationEvent) error
+	PublishErasure(ctx context.Context, e chat.ErasureEvent) error
 }
 
 // Presence tells who is online, as pkg/presence's View does. A user it does not answer for is offline.
@@ -76,6 +77,7 @@ type Config struct {
 	Conversations Conversations
 	History       History
 	Inbox         Inbox
+	Erasures      Erasures
 	Publisher     Publisher
 	Presence      Presence
 	Settings      Settings
@@ -148,6 +150,8 @@ func (a *api) routes() *http.ServeMux {
 		{http.MethodDelete, "/v1/settings/invisible", a.setInvisible(false)},
 		{http.MethodPut, "/v1/settings/muted/{id}", a.mute},
 		{http.MethodDelete, "/v1/settings/muted/{id}", a.unmute},
+		{http.MethodDelete, "/v1/users/{userId}", service(a.erase)},
+		{http.MethodGet, "/v1/users/{userId}/erasure", service(a.erasure)},
 	} {
 		mux.Handle(route.method+" "+route.path, a.authenticated(route.handle))
 		allowed[route.path] = append(allowed[route.path], route.method)

@@ -81,6 +81,7 @@ func (h *harness) patient(limit api.Rate) http.Handler {
 		Conversations: h.store,
 		History:       h.store,
 		Inbox:         h.store,
+		Erasures:      h.store,
 		Publisher:     h.publisher,
 		Presence:      h.presence,
 		Settings:      h.store,
@@ -279,6 +280,13 @@ func (s *store) Conversation(ctx context.Context, id chat.ID) (chat.Conversation
 	return s.Memory.Conversation(ctx, id)
 }
 
+func (s *store) Erasure(ctx context.Context, user chat.ID) (chat.Erasure, bool, error) {
+	if err := s.fault(); err != nil {
+		return chat.Erasure{}, false, err
+	}
+	return s.Memory.Erasure(ctx, user)
+}
+
 func (s *store) Inbox(ctx context.Context, user chat.ID, from chat.InboxCursor, limit int) ([]chat.InboxEntry, error) {
 	if err := s.fault(); err != nil {
 		return nil, err
@@ -320,12 +328,20 @@ type publisher struct {
 	messages []chat.Message
 	trace    string // of the last message
 	events   []chat.ConversationEvent
+	erasures []chat.ErasureEvent
 }
 
 func (p *publisher) PublishMessage(ctx context.Context, m chat.Message) error {
 	if p.err == nil {
 		p.trace = chat.TraceParent(ctx)
 		p.messages = append(p.messages, m)
+	}
+	return p.err
+}
+
+func (p *publisher) PublishErasure(_ context.Context, e chat.ErasureEvent) error {
+	if p.err == nil {
+		p.erasures = append(p.erasures, e)
 	}
 	return p.err
 }

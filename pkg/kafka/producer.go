@@ -21,6 +21,7 @@ type Encoder interface {
 	EncodeReceipt(chat.Receipt) ([]byte, error)
 	EncodeConversationEvent(chat.ConversationEvent) ([]byte, error)
 	EncodeStored(chat.Message) ([]byte, error)
+	EncodeErasure(chat.ErasureEvent) ([]byte, error)
 }
 
 // ProducerConfig is a Producer's configuration. Every zero field has a default.
@@ -181,8 +182,17 @@ func (p *Producer) PublishConversation(ctx context.Context, e chat.ConversationE
 	return p.event(ctx, schemas.ConversationChanged, e.Conversation.ID, chat.NewID(), e.At, value)
 }
 
-func (p *Producer) event(ctx context.Context, e schemas.Event, conversation, id chat.ID, at time.Time, value []byte) error {
-	return p.publish(ctx, p.record(e, conversation, id, at, value, chat.TraceParent(ctx)))
+// PublishErasure is PublishMessage for an erasure.
+func (p *Producer) PublishErasure(ctx context.Context, e chat.ErasureEvent) error {
+	value, err := p.codec.EncodeErasure(e)
+	if err != nil {
+		return err
+	}
+	return p.event(ctx, schemas.UserErased, e.UserID, chat.NewID(), e.At, value)
+}
+
+func (p *Producer) event(ctx context.Context, e schemas.Event, key, id chat.ID, at time.Time, value []byte) error {
+	return p.publish(ctx, p.record(e, key, id, at, value, chat.TraceParent(ctx)))
 }
 
 func (p *Producer) record(e schemas.Event, key, id chat.ID, at time.Time, value []byte, traceparent string) *kgo.Record {

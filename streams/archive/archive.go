@@ -64,6 +64,10 @@ type archive struct {
 	topics  map[string]*topic
 	there   map[key]file // the last file of each partition
 	parts   map[key]*part
+
+	erasures    erasures
+	partitionOf func(topic string, key []byte) int32
+	counts      map[string]int32 // of the topics' partitions
 }
 
 type key struct {
@@ -74,8 +78,7 @@ type key struct {
 // Run archives until ctx ends, or, with Once, until everything is archived that was there. What it has taken and not
 // written when ctx ends is taken again by the next Run.
 func Run(ctx context.Context, cfg Config) error {
-	a := &archive{Config: cfg.withDefaults(), topics: map[string]*topic{}, there: map[key]file{}, parts: map[key]*part{}}
-	a.metrics = newMetrics(cfg.Registerer)
+	a := newArchive(cfg)
 	names, err := a.open(ctx)
 	if err != nil {
 		return err
@@ -91,11 +94,23 @@ func Run(ctx context.Context, cfg Config) error {
 	for _, f := range files {
 		a.there[key{f.topic, f.partition}] = f
 	}
+	if err := a.learn(files); err != nil {
+		return err
+	}
 	err = kafka.Read(ctx, kafka.ReadConfig{Config: a.Kafka, Topics: names, From: a.from, Once: a.Once}, a.take)
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
 	return a.flush(func(*part) bool { return true })
+}
+
+func newArchive(cfg Config) *archive {
+	counts := map[string]int32{}
+	return &archive{
+		Config: cfg.withDefaults(), metrics: newMetrics(cfg.Registerer),
+		topics: map[string]*topic{}, there: map[key]file{}, parts: map[key]*part{},
+		counts: counts, partitionOf: kafka.Partitions(counts),
+	}
 }
 
 // Topics are the topics that are archived, by event.
@@ -152,6 +167,7 @@ func (a *archive) open(ctx context.Context) (names []string, err error) {
 // from is where a partition goes on.
 func (a *archive) from(at kafka.LogPartition) (int64, error) {
 	topic := a.topics[at.Topic]
+	a.counts[at.Topic] = max(a.counts[at.Topic], at.Partition+1)
 	topic.id = at.TopicID
 	p := &part{topic: topic, id: at.Partition, next: at.Start}
 	a.parts[key{at.Topic, at.Partition}] = p
@@ -202,6 +218,12 @@ func (a *archive) gather(ctx context.Context, r kafka.Record) error {
 	if err != nil {
 		return err
 	}
+	if event == schemas.UserErased.Name {
+		if err := a.erase(erasedRowOf(row)); err != nil {
+			return err
+		}
+	}
+	a.erasures.from(row)
 	day := dayOf(r.Time)
 	if !p.fits(event, day) || p.bytes >= a.MaxBytes {
 		if err := a.write(p); err != nil {

@@ -155,6 +155,15 @@ func (w *world) texts() (all []string) {
 	return all
 }
 
+func readAll[T any](w *world, f file) []T {
+	w.Helper()
+	rows, err := parquet.ReadFile[T](filepath.Join(w.dir, f.path()))
+	if err != nil {
+		w.Fatal(err)
+	}
+	return rows
+}
+
 // Every column of every event comes back as it was, none and lists included.
 func TestColumns(t *testing.T) {
 	w := newWorld(t)
@@ -396,9 +405,11 @@ func TestWhatTheLogHasDroppedIsSaid(t *testing.T) {
 	w := newWorld(t)
 	w.publish(conversation, 1, 5)
 	w.archive(w.config())
-	a := &archive{Config: w.config().withDefaults(), topics: map[string]*topic{}, there: map[key]file{}, parts: map[key]*part{}, folder: &folder{dir: w.dir}}
 	registerer := prometheus.NewRegistry()
-	a.metrics = newMetrics(registerer)
+	cfg := w.config()
+	cfg.Registerer = registerer
+	a := newArchive(cfg)
+	a.folder = &folder{dir: w.dir}
 	last := w.files()[0]
 	id, err := a.folder.topicOf(last)
 	if err != nil {

@@ -17,6 +17,9 @@
 // record whose clock was behind is with its successors, at most by as much as clocks differ. What cannot be read by its
 // schema is kept as it is, with the reason, in event=unreadable.
 //
+// What chat.erasures names is erased: in rows to come, and in the files that are there, which are written anew under their
+// names.
+//
 // What the log has dropped before it was archived is lost, and said: in the log, in a metric, and as a gap between names.
 //
 //	archive.go   Run: where each partition goes on, and what is done with its records
@@ -24,4 +27,5 @@
 //	folder.go    names, what is there, temporary files and renames
 //	columns.go   a schema's columns
 //	file.go      one Parquet file
+//	erase.go     what chat.erasures asks for
 package archive

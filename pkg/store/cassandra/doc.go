@@ -18,7 +18,8 @@
 // lightweight transaction, no counter. At equal timestamps Cassandra keeps the greater value of each cell, and
 // deletes beat values. The first is harmless, since one position holds one record and one seq one head; positions of
 // one partition that differ have different timestamps up to 2^47 offsets and 2^14 epochs. The second never
-// happens: nothing here is deleted, and no cell is null, so that nothing of a replaced row shines through.
+// happens: nothing here is deleted, and no cell is null, so that nothing of a replaced row shines through. What is
+// erased is written empty, with the odd timestamp above its row's own (erase.go).
 //
 // Conversations change seldom, and there lightweight transactions decide: who creates an id or a key
 // (create.go), and which revision follows which (members.go). Their tables are written in no other way.
@@ -27,6 +28,7 @@
 //
 //	messages       1 row   the history
 //	message_ids    1 row   duplicates are found by it, and marks
+//	authors        1 row   for each person and bucket of 1,000 messages of a conversation, not each message
 //	inbox          1 row   the sender's own read mark (PutReadMarks)
 //	heads          1 row   for each slice of a conversation, not each message
 //	conversations  1 read  who has an inbox row, for each slice (PutInboxes)

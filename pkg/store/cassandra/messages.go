@@ -18,11 +18,17 @@ func bucketOf(seq int64) int64 { return (seq - 1) / bucketSize }
 // stays, of two of one message id the lower. When it fails, some rows may be stored and others not.
 func (s *Store) PutMessages(ctx context.Context, messages []chat.StoredMessage) error {
 	return s.measure(ctx, "put_messages", func() error {
-		writes := make([]write, 0, 2*len(messages))
+		authors, writes := s.authorWrites(messages)
 		for _, m := range messages {
 			writes = append(writes, messageWrite(m), messageIDWrite(m))
 		}
-		return s.apply(ctx, writes)
+		if err := s.apply(ctx, writes); err != nil {
+			return err
+		}
+		for _, a := range authors {
+			s.authors.Add(a, struct{}{})
+		}
+		return nil
 	})
 }
 

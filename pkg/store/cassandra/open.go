@@ -7,6 +7,7 @@ import (
 	"net"
 
 	"github.com/gocql/gocql"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/store"
@@ -18,8 +19,9 @@ type Store struct {
 	operations  *store.Operations
 	concurrency int
 	wideAbove   int
-	quorum      gocql.Consistency // of every request
-	serial      gocql.Consistency // of reads that must see what a lightweight transaction is deciding
+	quorum      gocql.Consistency            // of every request
+	serial      gocql.Consistency            // of reads that must see what a lightweight transaction is deciding
+	authors     *lru.Cache[author, struct{}] // rows that are there
 }
 
 // Open connects and checks that the tables are there. An error wraps ErrSchema where they are not, ErrDamaged where
@@ -42,10 +44,14 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	for _, err := range unresolved(ctx, cfg.Hosts) {
 		cfg.Logger.WarnContext(ctx, "a host of Cassandra's is not known; the others do without it", "error", err)
 	}
+	authors, err := lru.New[author, struct{}](rememberedAuthors)
+	if err != nil {
+		return nil, err
+	}
 	cfg.Logger.InfoContext(ctx, "store opened", "keyspace", cfg.Keyspace, "schema", version, "consistency", cfg.Consistency)
 	return &Store{
 		session: session, operations: operations, concurrency: cfg.Concurrency, wideAbove: cfg.WideAbove,
-		quorum: consistencies[cfg.Consistency].level, serial: gocql.Consistency(consistencies[cfg.Consistency].serial),
+		quorum: consistencies[cfg.Consistency].level, serial: gocql.Consistency(consistencies[cfg.Consistency].serial), authors: authors,
 	}, nil
 }
 

@@ -23,6 +23,7 @@ type Memory struct {
 	invisible     map[chat.ID]bool
 	muted         map[reader]bool
 	calls         map[reader]chat.Call
+	erasures      map[chat.ID]chat.Erasure
 }
 
 type reader struct{ conversation, user chat.ID }
@@ -42,6 +43,7 @@ func NewMemory() *Memory {
 		invisible:     map[chat.ID]bool{},
 		muted:         map[reader]bool{},
 		calls:         map[reader]chat.Call{},
+		erasures:      map[chat.ID]chat.Erasure{},
 	}
 }
 

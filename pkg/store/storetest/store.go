@@ -8,6 +8,7 @@ package storetest
 
 import (
 	"context"
+	"time"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 )
@@ -64,6 +65,17 @@ type Store interface {
 	// MessagesBefore reads the newest limit messages below beforeSeq (0: from the head on down) in
 	// ascending order, never past the head.
 	MessagesBefore(ctx context.Context, conversation chat.ID, beforeSeq int64, limit int) ([]chat.Message, error)
+
+	// Erase erases texts, attachments, the sender's name and the body's hash of every stored message that a user sent before
+	// a time; a replay of the same position does not bring them back. It tells of each part once that is erased, also of what
+	// was erased before, in no particular order of conversations. It ends with the first error, its own or each's, and may be
+	// repeated. It costs what the user wrote.
+	Erase(ctx context.Context, user chat.ID, before time.Time, each func(chat.ErasedPart) error) error
+	// PutErasure remembers how far an erasure has come: of two requests of a user the newer stays, of one what has come
+	// further.
+	PutErasure(ctx context.Context, e chat.Erasure) error
+	// Erasure is what stayed.
+	Erasure(ctx context.Context, user chat.ID) (e chat.Erasure, found bool, err error)
 
 	// PutReadMarks moves read marks; the greatest seq of a conversation and user wins.
 	PutReadMarks(ctx context.Context, marks []chat.ReadMark) error

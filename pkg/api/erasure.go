@@ -1,0 +1,107 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/dozaar/dozaar/pkg/auth"
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/schemas"
+)
+
+// Erasures remembers how far the erasing of what somebody wrote has come.
+type Erasures interface {
+	PutErasure(ctx context.Context, e chat.Erasure) error
+	Erasure(ctx context.Context, user chat.ID) (e chat.Erasure, found bool, err error)
+}
+
+// erasureView is an erasure as the marketplace's backend sees it.
+type erasureView struct {
+	UserID        chat.ID  `json:"userId"`
+	State         string   `json:"state"` // requested or done
+	RequestedAt   string   `json:"requestedAt"`
+	FinishedAt    string   `json:"finishedAt,omitempty"`
+	Conversations int64    `json:"conversations"`
+	Messages      int64    `json:"messages"`
+	Remains       []remain `json:"remains"`
+}
+
+// remain is what is left of what the person wrote or did.
+type remain struct {
+	Where string `json:"where"`
+	What  string `json:"what"`
+	Until string `json:"until,omitempty"` // none: until somebody ends it
+}
+
+// erase asks for everything to be erased that the user has written up to now. An erasure that is under way is asked
+// for once more: whoever asked may have failed between remembering it and telling.
+func (a *api) erase(r *http.Request, _ auth.Identity) (answer, error) {
+	user, err := pathUser(r)
+	if err != nil {
+		return answer{}, err
+	}
+	e, found, err := a.Erasures.Erasure(r.Context(), user)
+	if err != nil {
+		return answer{}, err
+	}
+	if !found || !e.FinishedAt.IsZero() {
+		e = chat.Erasure{UserID: user, RequestedAt: a.now().Truncate(time.Millisecond)}
+		if err := a.Erasures.PutErasure(r.Context(), e); err != nil {
+			return answer{}, err
+		}
+	}
+	event := chat.ErasureEvent{Change: chat.ErasureRequested, UserID: user, RequestedAt: e.RequestedAt, At: a.now()}
+	if err := a.Publisher.PublishErasure(r.Context(), event); err != nil {
+		return answer{}, err
+	}
+	return a.answerErasure(http.StatusAccepted, e)
+}
+
+// erasure is how far it has come, and what remains.
+func (a *api) erasure(r *http.Request, _ auth.Identity) (answer, error) {
+	user, err := pathUser(r)
+	if err != nil {
+		return answer{}, err
+	}
+	e, found, err := a.Erasures.Erasure(r.Context(), user)
+	if err != nil {
+		return answer{}, err
+	}
+	if !found {
+		return answer{}, chat.ErrNotFound
+	}
+	return a.answerErasure(http.StatusOK, e)
+}
+
+func (a *api) answerErasure(status int, e chat.Erasure) (answer, error) {
+	view := erasureView{
+		UserID: e.UserID, State: "requested", RequestedAt: e.RequestedAt.UTC().Format(chat.TimeFormat),
+		Conversations: e.Conversations, Messages: e.Messages,
+	}
+	from := a.now() // what is still to be told is kept from then on, at the latest
+	if !e.FinishedAt.IsZero() {
+		from = e.FinishedAt
+		view.State, view.FinishedAt = "done", from.UTC().Format(chat.TimeFormat)
+	}
+	topics, err := schemas.Topics()
+	if err != nil {
+		return answer{}, err
+	}
+	for _, t := range topics {
+		view.Remains = append(view.Remains, remain{
+			Where: "topic " + t.Name, What: "records, until their retention ends: " + strings.Join(t.PersonalData, ", "), Until: from.Add(t.Retention).UTC().Format(chat.TimeFormat),
+		})
+	}
+	view.Remains = append(view.Remains,
+		remain{Where: "streams of the relay, in Redis", What: "messages on their way to gateways", Until: from.Add(relayed).UTC().Format(chat.TimeFormat)},
+		remain{Where: "history", What: "that the person sent a message, its number and when; no text, attachment or name"},
+		remain{Where: "members of conversations", What: "the person's id, name and role, until they are removed as members"},
+		remain{Where: "archive", What: "as in the history, once `dozaar archive` has read chat.erasures; other events as in their topics"},
+		remain{Where: "attachments", What: "the files behind the addresses, which are not ours"})
+	return answer{status, view}, nil
+}
+
+// relayed is how long a gateway's stream in Redis outlives the last that was put into it.
+const relayed = time.Minute

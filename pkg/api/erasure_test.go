@@ -1,0 +1,79 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+)
+
+type erasure struct {
+	UserID                  chat.ID
+	State                   string
+	RequestedAt, FinishedAt string
+	Messages                int64
+	Remains                 []struct{ Where, What, Until string }
+}
+
+// Asking once more while it is under way asks for the same erasure; afterwards for a new one.
+func TestErase(t *testing.T) {
+	h := newHarness(t)
+	who := "/v1/users/" + buyer.ID.String()
+	h.do("GET", who+"/erasure", "service", "").problem(t, http.StatusNotFound, chat.CodeNotFound, "")
+	var first, again, done, next erasure
+	h.do("DELETE", who, "service", "").into(t, http.StatusAccepted, &first)
+	*h.clock = h.clock.Add(time.Hour)
+	h.do("DELETE", who, "service", "").into(t, http.StatusAccepted, &again)
+	if first.State != "requested" || first.UserID != buyer.ID || first.RequestedAt != "2026-01-31T12:00:00.123Z" || again.RequestedAt != first.RequestedAt {
+		t.Errorf("answered %+v, then %+v", first, again)
+	}
+	if n := len(h.publisher.erasures); n != 2 {
+		t.Fatalf("published %d times; want each time", n)
+	}
+	for _, e := range h.publisher.erasures {
+		if e.Change != chat.ErasureRequested || e.UserID != buyer.ID || !e.RequestedAt.Equal(h.publisher.erasures[0].RequestedAt) {
+			t.Errorf("published %+v", e)
+		}
+	}
+	finished := h.clock.Add(time.Minute)
+	if err := h.store.PutErasure(t.Context(), chat.Erasure{UserID: buyer.ID, RequestedAt: h.publisher.erasures[0].RequestedAt, Messages: 7, FinishedAt: finished}); err != nil {
+		t.Fatal(err)
+	}
+	h.do("GET", who+"/erasure", "service", "").into(t, http.StatusOK, &done)
+	if done.State != "done" || done.Messages != 7 || done.FinishedAt == "" {
+		t.Errorf("answered %+v", done)
+	}
+	until := map[string]string{}
+	for _, r := range done.Remains {
+		until[r.Where] = r.Until
+	}
+	for where, want := range map[string]time.Duration{"topic chat.messages": 168 * time.Hour, "topic chat.messages.stored": 168 * time.Hour, "topic chat.deadletter": 720 * time.Hour} {
+		if until[where] != finished.Add(want).UTC().Format(chat.TimeFormat) {
+			t.Errorf("%s remains until %q", where, until[where])
+		}
+	}
+	if at, said := until["history"]; !said || at != "" {
+		t.Errorf("of the history it is said %t, until %q", said, at)
+	}
+	h.do("DELETE", who, "service", "").into(t, http.StatusAccepted, &next)
+	if next.State != "requested" || next.RequestedAt == first.RequestedAt {
+		t.Errorf("after it was done: %+v", next)
+	}
+}
+
+func TestEraseIsTheBackendsToAskFor(t *testing.T) {
+	h := newHarness(t)
+	who := "/v1/users/" + buyer.ID.String()
+	for _, method := range []string{"DELETE " + who, "GET " + who + "/erasure"} {
+		verb, path, _ := strings.Cut(method, " ")
+		h.do(verb, path, "buyer", "").problem(t, http.StatusForbidden, chat.CodeForbidden, "")
+		h.do(verb, path, "", "").problem(t, http.StatusUnauthorized, chat.CodeUnauthorized, "")
+	}
+	h.do("DELETE", "/v1/users/nobody", "service", "").problem(t, http.StatusBadRequest, chat.CodeInvalid, "userId")
+	h.publisher.err = chat.ErrUnavailable
+	h.do("DELETE", "/v1/users/"+uuid.NewString(), "service", "").problem(t, http.StatusServiceUnavailable, chat.CodeUnavailable, "")
+}
