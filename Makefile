@@ -27,6 +27,12 @@ build: need-go $(PAGE) ## bin/dozaar, with the page in it, and bin/loadtest
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/dozaar ./cmd/dozaar
 	go build -trimpath -o bin/loadtest ./loadtest
 
+.PHONY: generate docs
+generate: need-go ## what follows from the contracts in schemas/: types in Go and TypeScript, the topics in asyncapi.yaml, the lineage; a test fails where it is stale
+	go run ./schemas/generate
+docs: need-go ## bin/docs/index.html: topics, schemas field by field, socket events, the HTTP API
+	go run ./schemas/generate -docs bin/docs
+
 .PHONY: test
 test: test-embedded ## everything: unit (with -race), model, page, end to end on embedded engines and, where there are Java and Redis, on real ones
 	$(MAKE) --no-print-directory test-engines SHORT=-short

@@ -2,29 +2,9 @@ package schemas
 
 import (
 	"encoding/json"
-	"time"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 )
-
-// conversationChanged is avro/conversation_changed/v1.avsc.
-type conversationChanged struct {
-	Change         string    `avro:"change"`
-	ConversationID chat.ID   `avro:"conversationId"`
-	Key            string    `avro:"key"`
-	Members        []member  `avro:"members"`
-	Metadata       *string   `avro:"metadata"`
-	Revision       int64     `avro:"revision"`
-	CreatedAt      time.Time `avro:"createdAt"`
-	UserID         *chat.ID  `avro:"userId"`
-	ChangedAt      time.Time `avro:"changedAt"`
-}
-
-type member struct {
-	UserID   chat.ID `avro:"userId"`
-	Username string  `avro:"username"`
-	Role     string  `avro:"role"`
-}
 
 // EncodeConversationEvent gives the value of a record of chat.conversations.
 func (c *Codec) EncodeConversationEvent(e chat.ConversationEvent) ([]byte, error) {

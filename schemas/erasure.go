@@ -1,23 +1,8 @@
 package schemas
 
 import (
-	"time"
-
 	"github.com/dozaar/dozaar/pkg/chat"
 )
-
-// userErased is avro/user_erased/v1.avsc.
-type userErased struct {
-	Change         string     `avro:"change"`
-	UserID         chat.ID    `avro:"userId"`
-	RequestedAt    time.Time  `avro:"requestedAt"`
-	ConversationID *chat.ID   `avro:"conversationId"`
-	Seqs           []int64    `avro:"seqs"`
-	FirstSentAt    *time.Time `avro:"firstSentAt"`
-	LastSentAt     *time.Time `avro:"lastSentAt"`
-	Messages       int64      `avro:"messages"`
-	ChangedAt      time.Time  `avro:"changedAt"`
-}
 
 // EncodeErasure gives the value of a record of chat.erasures.
 func (c *Codec) EncodeErasure(e chat.ErasureEvent) ([]byte, error) {

@@ -1,22 +1,8 @@
 package schemas
 
 import (
-	"time"
-
 	"github.com/dozaar/dozaar/pkg/chat"
 )
-
-// messageSent is avro/message_sent/v1.avsc.
-type messageSent struct {
-	MessageID       chat.ID   `avro:"messageId"`
-	ConversationID  chat.ID   `avro:"conversationId"`
-	SenderID        chat.ID   `avro:"senderId"`
-	SenderUsername  string    `avro:"senderUsername"`
-	Text            string    `avro:"text"`
-	AttachmentURLs  []string  `avro:"attachmentUrls"`
-	ClientMessageID *chat.ID  `avro:"clientMessageId"`
-	CreatedAt       time.Time `avro:"createdAt"`
-}
 
 // EncodeMessage gives the value of a record of chat.messages. The message's number is not part of it.
 func (c *Codec) EncodeMessage(m chat.Message) ([]byte, error) {

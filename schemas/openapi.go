@@ -6,3 +6,8 @@ import _ "embed"
 //
 //go:embed openapi.yaml
 var OpenAPI []byte
+
+// AsyncAPI describes the events of sockets and topics, asyncapi.yaml. The tests of pkg/gateway hold the former to it.
+//
+//go:embed asyncapi.yaml
+var AsyncAPI []byte

@@ -1,20 +1,8 @@
 package schemas
 
 import (
-	"time"
-
 	"github.com/dozaar/dozaar/pkg/chat"
 )
-
-// messageRead is avro/message_read/v1.avsc.
-type messageRead struct {
-	MessageID      chat.ID   `avro:"messageId"`
-	ConversationID chat.ID   `avro:"conversationId"`
-	Seq            int64     `avro:"seq"`
-	SenderID       chat.ID   `avro:"senderId"`
-	ReaderID       chat.ID   `avro:"readerId"`
-	ReadAt         time.Time `avro:"readAt"`
-}
 
 // EncodeReceipt gives the value of a record of chat.receipts.
 func (c *Codec) EncodeReceipt(r chat.Receipt) ([]byte, error) {

@@ -1,23 +1,8 @@
 package schemas
 
 import (
-	"time"
-
 	"github.com/dozaar/dozaar/pkg/chat"
 )
-
-// messageStored is avro/message_stored/v1.avsc.
-type messageStored struct {
-	MessageID       chat.ID   `avro:"messageId"`
-	ConversationID  chat.ID   `avro:"conversationId"`
-	Seq             int64     `avro:"seq"`
-	SenderID        chat.ID   `avro:"senderId"`
-	SenderUsername  string    `avro:"senderUsername"`
-	Text            string    `avro:"text"`
-	AttachmentURLs  []string  `avro:"attachmentUrls"`
-	ClientMessageID *chat.ID  `avro:"clientMessageId"`
-	CreatedAt       time.Time `avro:"createdAt"`
-}
 
 // EncodeStored gives the value of a record of chat.messages.stored. The message has its number.
 func (c *Codec) EncodeStored(m chat.Message) ([]byte, error) {

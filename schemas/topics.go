@@ -27,17 +27,38 @@ type Topic struct {
 	PersonalData      []string      `yaml:"personal_data"`
 }
 
-// Topics reads topics.yaml.
+// Table is a table of the history, as topics.yaml has it.
+type Table struct {
+	Name      string   `yaml:"name"`
+	Holds     string   `yaml:"holds"`
+	WrittenBy []string `yaml:"written_by"` // roles, and the command topics
+	ReadBy    []string `yaml:"read_by"`
+	From      []string `yaml:"from"` // topics
+}
+
+// Topics reads the topics of topics.yaml.
 func Topics() ([]Topic, error) {
+	topics, _, err := lineage()
+	return topics, err
+}
+
+// Tables reads the tables of topics.yaml.
+func Tables() ([]Table, error) {
+	_, tables, err := lineage()
+	return tables, err
+}
+
+func lineage() ([]Topic, []Table, error) {
 	text, err := files.ReadFile("topics.yaml")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var doc struct {
 		Topics []Topic `yaml:"topics"`
+		Tables []Table `yaml:"tables"`
 	}
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return nil, fmt.Errorf("topics.yaml: %w", err)
+		return nil, nil, fmt.Errorf("topics.yaml: %w", err)
 	}
-	return doc.Topics, nil
+	return doc.Topics, doc.Tables, nil
 }

@@ -28,7 +28,7 @@ var layers = [][]string{
 	// loadtest/sockets measures pkg/socketio; the rest of loadtest knows the product as a client, from outside.
 	// loadtest/pipeline imports nothing of it, but the engines' client libraries, whose cost is its floor; loadtest/cold
 	// fills the store and the topic itself.
-	{"cmd/", "loadtest", "loadtest/faults", "loadtest/sockets", "loadtest/pipeline", "loadtest/cold", "deploy/"},
+	{"cmd/", "schemas/generate", "loadtest", "loadtest/faults", "loadtest/sockets", "loadtest/pipeline", "loadtest/cold", "deploy/"},
 }
 
 func layerOf(pkg string) int {

@@ -25,6 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakeConn keeps what a socket was sent.
 type fakeConn struct {
+	t      testing.TB
 	mu     sync.Mutex
 	got    []sentEvent
 	closed string
@@ -53,6 +54,9 @@ func (c *fakeConn) Send(p *socketio.Packet) {
 	var name string
 	if err := json.Unmarshal(event[0], &name); err != nil {
 		panic(err)
+	}
+	if c.t != nil {
+		described.heard(c.t, name, event[1])
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -261,7 +265,7 @@ func (w *world) relay(m chat.Message, notify ...chat.ID) {
 
 // connect begins a session of the user.
 func (w *world) connect(u chat.User) (*session, *fakeConn) {
-	c := &fakeConn{}
+	c := &fakeConn{t: w.t}
 	s := w.newSession(auth.Identity{User: u, ExpiresAt: time.Now().Add(time.Hour)})
 	w.connected(s, c)
 	return s, c
@@ -290,6 +294,7 @@ func (w *world) do(s *session, event string, payload any) map[string]any {
 	if ack == nil {
 		w.t.Errorf("%s was not acknowledged", event)
 	}
+	described.answered(w.t, event, ack)
 	return ack
 }
 
