@@ -154,6 +154,9 @@ func TestTopicsAreDescribed(t *testing.T) {
 				t.Errorf("%s: %s is missing", topic.Name, v.Type().Field(i).Tag.Get("yaml"))
 			}
 		}
+		if topic.Cleanup != "delete" {
+			t.Errorf("%s: cleanup %s; a compacted topic keeps what a person did for ever, and streams/erase writes no tombstones", topic.Name, topic.Cleanup)
+		}
 		if topic.Partitions != 64 {
 			t.Errorf("%s: %d partitions; the design says 64", topic.Name, topic.Partitions)
 		}

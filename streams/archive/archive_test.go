@@ -287,6 +287,42 @@ func TestWhenFilesAreWritten(t *testing.T) {
 	}
 }
 
+// The largest record that a topic takes is larger than a file is to be: it is archived all the same, and so are its neighbours.
+func TestTheLargestRecord(t *testing.T) {
+	w := newWorld(t)
+	event := chat.ConversationEvent{Change: chat.Created, At: noon, Conversation: chat.Conversation{ID: conversation, Revision: 1, CreatedAt: noon}}
+	for range 3 {
+		if err := w.producer.PublishConversation(t.Context(), event); err != nil {
+			t.Fatal(err)
+		}
+		event.Conversation.Revision++
+		event.Conversation.Members = nil
+		if event.Conversation.Revision == 2 {
+			for range chat.MaxMembers {
+				event.Conversation.Members = append(event.Conversation.Members, chat.Member{UserID: chat.NewID(), Username: strings.Repeat("🦉", chat.MaxUsernameChars)})
+			}
+		}
+	}
+	cfg := w.config()
+	cfg.MaxBytes = 1_000
+	w.archive(cfg)
+	type row struct {
+		Revision int64 `parquet:"revision"`
+		Members  []struct {
+			Username string `parquet:"username"`
+		} `parquet:"members,list"`
+	}
+	var got []string
+	for _, f := range w.files() {
+		for _, r := range readAll[row](w, f) {
+			got = append(got, fmt.Sprint(r.Revision, " of ", len(r.Members)))
+		}
+	}
+	if want := []string{"1 of 0", fmt.Sprint("2 of ", chat.MaxMembers), "3 of 0"}; !slices.Equal(got, want) {
+		t.Errorf("archived %v; want %v", got, want)
+	}
+}
+
 func TestTwoDoNotShareAFolder(t *testing.T) {
 	w := newWorld(t)
 	f, err := open(w.dir)
