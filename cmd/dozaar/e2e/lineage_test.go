@@ -158,7 +158,7 @@ func (f flow) of(p *product) flow {
 
 func (f flow) equal(other flow) bool {
 	same := func(a, b map[string]map[string]bool) bool {
-		return maps.EqualFunc(a, b, func(x, y map[string]bool) bool { return maps.Equal(x, y) })
+		return maps.EqualFunc(a, b, maps.Equal[map[string]bool, map[string]bool])
 	}
 	return same(f.produced, other.produced) && same(f.consumed, other.consumed)
 }
