@@ -40,6 +40,7 @@ test: test-embedded ## everything: unit (with -race), model, page, end to end on
 .PHONY: test-embedded
 test-embedded: build clients ## every test that needs no real engines
 	go test -race -timeout 10m $$(go list ./... | grep -v /$(E2E))
+	cd deploy/helm/check && go test ./...
 	cd pkg/web && npm run --silent check && npm test --silent
 	env -u DOZAAR_KAFKA_BROKERS -u DOZAAR_SCHEMA_REGISTRY_URL -u DOZAAR_CASSANDRA_HOSTS -u DOZAAR_REDIS_ADDRS \
 	  DOZAAR_PYTHON=$(PYTHON) go test -count=1 -timeout 10m -v ./$(E2E)

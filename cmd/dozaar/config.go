@@ -22,6 +22,7 @@ type Config struct {
 	Data      DataConfig      `embed:"" group:"Data:"`
 	Kafka     KafkaConfig     `embed:"" group:"Kafka:"`
 	Topics    TopicsConfig    `embed:"" group:"Kafka:"`
+	Member    MemberConfig    `embed:"" group:"Kafka:"`
 	Registry  RegistryConfig  `embed:"" group:"Schema registry:"`
 	Cassandra CassandraConfig `embed:"" group:"Cassandra:"`
 	Keyspace  KeyspaceConfig  `embed:"" group:"Cassandra:"`

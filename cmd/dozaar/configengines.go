@@ -17,6 +17,11 @@ type TopicsConfig struct {
 	KafkaPartitions int `default:"0" placeholder:"N" help:"Partitions of topics that are made, and what those that exist must have. 0: 64 are made (schemas/topics.yaml), and those that exist keep theirs."`
 }
 
+// MemberConfig is who a consumer is.
+type MemberConfig struct {
+	KafkaInstance string `placeholder:"NAME" help:"Name of this process in its consumer group, which no other one has: started again within 6 s it keeps its partitions, and nothing moves. If not given, each start is a new member."`
+}
+
 // RegistryConfig is the schema registry.
 type RegistryConfig struct {
 	SchemaRegistryURL URL `name:"schema-registry-url" placeholder:"URL" help:"Schema registry, with user:password@ if it wants one; embedded if not given (all only)."`

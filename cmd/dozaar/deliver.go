@@ -41,7 +41,7 @@ func (p *process) deliver(c clients) error {
 		Stored: func(ctx context.Context) error { return kafka.CaughtUp(ctx, c.quiet(), c.group, schemas.TopicMessages) },
 	}
 	consumer, err := kafka.NewConsumer(kafka.ConsumerConfig{
-		Config: c.kafka, Group: c.group, Topics: delivered(),
+		Config: c.kafka, Group: c.group, Topics: delivered(), Instance: p.cfg.Member.KafkaInstance,
 		Epoch: func(topic string) int32 { return c.topics[topic].Epoch },
 	}, func(topic string, partition int32) kafka.Worker {
 		if topic == erase.Topic {

@@ -61,6 +61,7 @@ type deliverCmd struct {
 	Process   ProcessConfig   `embed:"" group:"Process:"`
 	Lease     LeaseConfig     `embed:"" group:"Presence:"`
 	Kafka     KafkaConfig     `embed:"" group:"Kafka:"`
+	Member    MemberConfig    `embed:"" group:"Kafka:"`
 	Registry  RegistryConfig  `embed:"" group:"Schema registry:"`
 	Cassandra CassandraConfig `embed:"" group:"Cassandra:"`
 	Redis     RedisConfig     `embed:"" group:"Redis:"`
@@ -73,7 +74,7 @@ func (*deliverCmd) Help() string {
 
 func (c *deliverCmd) Run(ctx context.Context, a *app) error {
 	return a.runRole(ctx, roleDeliver, Config{
-		Process: c.Process, Lease: c.Lease, Kafka: c.Kafka, Registry: c.Registry, Cassandra: c.Cassandra, Redis: c.Redis,
+		Process: c.Process, Lease: c.Lease, Kafka: c.Kafka, Member: c.Member, Registry: c.Registry, Cassandra: c.Cassandra, Redis: c.Redis,
 	})
 }
 

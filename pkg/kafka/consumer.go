@@ -18,7 +18,10 @@ type ConsumerConfig struct {
 
 	Group  string
 	Topics []string
-	Epoch  func(topic string) int32 // log epoch of a topic's positions, as the store remembers it; default 0
+	// Instance makes the consumer a static member: one of the same name that comes back within the session timeout keeps its
+	// partitions, and nothing moves. No two may have one name at a time. Empty: each is a new member.
+	Instance string
+	Epoch    func(topic string) int32 // log epoch of a topic's positions, as the store remembers it; default 0
 
 	// A partition is not fetched further while one of these is reached. They bound the memory of a worker that
 	// waits, and how much is delivered again after a crash because one record below was not done.
@@ -117,7 +120,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	c.stop = stop
 	c.assigned = make(map[partition]*assignment)
 
-	client, err := kgo.NewClient(c.cfg.options(
+	client, err := kgo.NewClient(append(c.member(), c.cfg.options(
 		clientMetrics(c.cfg.Registerer, c.cfg.Group),
 		kgo.ConsumerGroup(c.cfg.Group),
 		kgo.ConsumeTopics(c.cfg.Topics...),
@@ -137,7 +140,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 		kgo.FetchMaxBytes(16<<20),
 		kgo.FetchMaxPartitionBytes(1<<20),
 		kgo.MaxDecompressBatchBytes(maxBatchBytes),
-	)...)
+	)...)...)
 	if err != nil {
 		return fmt.Errorf("kafka consumer: %w", err)
 	}
@@ -154,6 +157,14 @@ func (c *Consumer) Run(ctx context.Context) error {
 		return fmt.Errorf("kafka consumer of group %s: %w", c.cfg.Group, err)
 	}
 	return nil
+}
+
+// member is who the consumer is in its group.
+func (c *Consumer) member() []kgo.Opt {
+	if c.cfg.Instance == "" {
+		return nil
+	}
+	return []kgo.Opt{kgo.InstanceID(c.cfg.Instance)}
 }
 
 // leave gives the partitions back, which calls onRevoked, and ends the client. A cluster that is away
