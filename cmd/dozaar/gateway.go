@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -86,7 +87,7 @@ func (p *process) serve(ctx context.Context, c clients, verifier *auth.Verifier,
 	sockets := socketio.New(socketio.Config{
 		MaxPayload: int(limits.MaxFrame), SendBuffer: int(limits.SocketBuffer), ConnectTimeout: limits.ConnectTimeout,
 		Handshakes: socketio.Rate(limits.RateHandshakes), ConnectionsPerAddress: limits.ConnectionsPerAddress, TrustedProxies: proxies,
-		ShutdownOver: p.cfg.HTTP.DrainOver, AllowOrigin: origins.AllowOrigin, Logger: p.log, Registerer: p.metrics,
+		Overload: newFullness(debug.SetMemoryLimit(-1)).overload, ShutdownOver: p.cfg.HTTP.DrainOver, AllowOrigin: origins.AllowOrigin, Logger: p.log, Registerer: p.metrics,
 	})
 	sockets.Namespace(gateway.Namespace, g)
 	mux := http.NewServeMux()

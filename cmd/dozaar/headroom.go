@@ -9,8 +9,12 @@ const headroomBytes = 64 << 20
 // megabytes and allocates tens of them a second: left to itself, the collector would run many times a second and take
 // a fifth of deliver's CPU. It is memory that is never touched: the system gives none for it, and the collector, whose
 // measure is what is in use, counts it. What it costs is up to as much garbage. Who sets GOGC or GOMEMLIMIT has
-// decided otherwise: then there is none. It lasts until release is called.
-func headroom(env environment) (release func()) {
+// decided otherwise: then there is none. Nor is there where it would be much of limit, the process's in bytes. It lasts until
+// release is called.
+func headroom(env environment, limit int64) (release func()) {
+	if limit < 8*headroomBytes {
+		return func() {}
+	}
 	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
 		if env[name] != "" {
 			return func() {}

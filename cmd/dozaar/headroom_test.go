@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -39,7 +40,7 @@ func TestHeadroom(t *testing.T) {
 		return m.NextGC - m.HeapAlloc
 	}
 	before, used := next(), resident()
-	release := headroom(environment{})
+	release := headroom(environment{}, math.MaxInt64)
 	if got := next(); got < headroomBytes {
 		t.Errorf("the next collection comes after %d KiB, without headroom after %d", got>>10, before>>10)
 	}
@@ -47,8 +48,13 @@ func TestHeadroom(t *testing.T) {
 		t.Errorf("it uses %d KiB of memory", more>>10)
 	}
 	release()
+	release = headroom(environment{}, 256<<20)
+	if got := next(); got >= headroomBytes {
+		t.Errorf("in a quarter of a GiB the next collection comes after %d KiB", got>>10)
+	}
+	release()
 	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
-		release := headroom(environment{name: "200"})
+		release := headroom(environment{name: "200"}, math.MaxInt64)
 		if got := next(); got >= headroomBytes {
 			t.Errorf("with %s the next collection comes after %d KiB", name, got>>10)
 		}

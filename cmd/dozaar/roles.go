@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"net"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
 // The roles, by the names of their commands.
@@ -101,7 +103,7 @@ func (a *app) runRole(ctx context.Context, role string, cfg Config) error {
 	if err := a.settings.all(cfg.of(role)).first(role); err != nil {
 		return err
 	}
-	defer headroom(a.env)()
+	defer headroom(a.env, limitMemory(memlimit.FromCgroup))()
 	p, err := newProcess(cfg, role, a.stdout, a.stderr)
 	if err != nil {
 		return err

@@ -28,6 +28,12 @@ const comeBack = 5
 // serveHandshake opens a session, as far as the limits go. A refusal costs the client that one request:
 // nothing is remembered of it.
 func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, wantsWebSocket bool) {
+	if s.cfg.Overload != nil {
+		if why := s.cfg.Overload(); why != "" {
+			s.turnAway(w, wantsWebSocket, http.StatusServiceUnavailable, codeFull, why)
+			return
+		}
+	}
 	var at *place
 	if s.places != nil {
 		var refused string

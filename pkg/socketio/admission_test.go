@@ -336,3 +336,30 @@ func TestAddress(t *testing.T) {
 		p.close()
 	}
 }
+
+// TestOverload lets nobody in while there is no room, and does no harm to who is there.
+func TestOverload(t *testing.T) {
+	var why atomic.Value
+	why.Store("")
+	r := newRig(t, Config{Overload: func() string { return why.Load().(string) }}, one(echoed()))
+	first := r.websocket()
+	join(t, first)
+	why.Store("memory")
+	status, _, retry := r.handshake(nil)
+	if status != http.StatusServiceUnavailable {
+		t.Errorf("polling: %d", status)
+	}
+	wantRetry(t, retry)
+	if _, res, err := r.dial("transport=websocket", nil); err == nil || res == nil || res.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("websocket: %v", err)
+	}
+	if got := r.metric(r.server.metrics.refusals.WithLabelValues("memory")); got != 2 {
+		t.Errorf("%v refusals counted", got)
+	}
+	first.send(`42/chat,["still","here"]`)
+	expect(t, first, `42/chat,["still","here"]`)
+	why.Store("")
+	if status, _, _ := r.handshake(nil); status != http.StatusOK {
+		t.Errorf("with room again: %d", status)
+	}
+}

@@ -46,6 +46,9 @@ type Config struct {
 	// Handshakes bounds how fast connections may be opened, by everybody together; past it they are
 	// answered 503 with Retry-After. An upgrade opens none. Zero is no limit.
 	Handshakes Rate
+	// Overload says why nobody new can be let in just now, "" if they can: past it handshakes are answered 503 with Retry-After.
+	// It is asked at each handshake, and what it says is a label of refusals_total, so there are few such words. Nil: they always can.
+	Overload func() string
 	// MaxUnjoined bounds the connections that belong to no namespace, and so have not said who they are. Past it
 	// the one that has been so for longest makes room for a new one: its connection ends with ReasonCrowdedOut (1013).
 	// Whoever joins sooner than Handshakes lets as many others open connections is served. 10,000, of which each may

@@ -24,6 +24,7 @@ var (
 	codeUnsupported      = errorCode{5, "Unsupported protocol version"}
 	codeShutdown         = errorCode{3, "Server is shutting down"}
 	codeBusy             = errorCode{3, "Too many handshakes"}
+	codeFull             = errorCode{3, "Server is full"}
 	codeCrowded          = errorCode{3, "Too many connections from one address"}
 	codeHasty            = errorCode{3, "Too many handshakes from one address"}
 	codeHeader           = errorCode{3, "Header too large"}
