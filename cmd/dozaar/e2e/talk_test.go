@@ -27,8 +27,14 @@ type message struct {
 // talk makes a conversation, with that id if it is not empty, and joins it.
 func (p *product) talk(bea, sam person, id string) *talk {
 	p.t.Helper()
+	return p.goOn(bea, sam, p.gateways[0].conversationAs(id, bea, sam))
+}
+
+// goOn joins a conversation that is there, and at rest: what is in its history counts as heard.
+func (p *product) goOn(bea, sam person, id string) *talk {
+	p.t.Helper()
 	first, last := p.gateways[0], p.gateways[len(p.gateways)-1]
-	c := &talk{id: first.conversationAs(id, bea, sam), buyer: first.connect(bea), seller: last.connect(sam)}
+	c := &talk{id: id, buyer: first.connect(bea), seller: last.connect(sam), heard: p.history(id)}
 	p.t.Cleanup(c.buyer.close)
 	p.t.Cleanup(c.seller.close)
 	for _, one := range []*peer{c.buyer, c.seller} {
