@@ -53,15 +53,18 @@ func storeStatements(t *testing.T) []string {
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// hot are the statements by which messages are stored: every write of these tables that is not a change of members.
+// hot are the statements by which messages are stored: every write of these tables that is neither a change of members
+// nor an erasure.
 var hot = regexp.MustCompile(`^(INSERT INTO|UPDATE) (messages|message_ids|heads|inbox)\b`)
+
+var rare = regexp.MustCompile(`SET (member =|body_hash =|text = '')`)
 
 // TestFloorWritesWhatTheStoreWrites fails when the store stores a message by other statements than the floor: then
 // the floor is no longer one.
 func TestFloorWritesWhatTheStoreWrites(t *testing.T) {
 	var want, got []string
 	for _, text := range storeStatements(t) {
-		if hot.MatchString(text) && !strings.Contains(text, "SET member =") && !slices.Contains(want, text) {
+		if hot.MatchString(text) && !rare.MatchString(text) && !slices.Contains(want, text) {
 			want = append(want, text)
 		}
 	}

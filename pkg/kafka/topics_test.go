@@ -1,6 +1,7 @@
 package kafka_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -50,8 +51,9 @@ func TestEnsureTopics(t *testing.T) {
 	if err != nil || len(checked) != len(l.identities) {
 		t.Fatalf("checked: %+v, %v; want the same", checked, err)
 	}
+	kept := map[string]string{schemas.TopicDeadLetter: "720h0m0s", schemas.TopicErasures: "2160h0m0s"}
 	for i, state := range checked {
-		if state.TopicIdentity != l.identities[i] || state.Replication != 1 || state.Retention() != map[bool]string{true: "720h0m0s", false: "168h0m0s"}[state.Topic == schemas.TopicDeadLetter] {
+		if state.TopicIdentity != l.identities[i] || state.Replication != 1 || state.Retention() != cmp.Or(kept[state.Topic], "168h0m0s") {
 			t.Errorf("checked: %+v", state)
 		}
 	}
