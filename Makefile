@@ -64,8 +64,9 @@ test-fast: need-go ## the Go tests without -race and without a browser
 	go test -timeout 5m $$(go list ./... | grep -v /$(E2E))
 
 .PHONY: model
-model: need-go ## tens of thousands of random histories of the numbering rules
+model: need-go ## tens of thousands of random histories of the numbering rules, and a thousand of who is online
 	go test -run Model -timeout 30m ./streams/deliver -rapid.checks=20000
+	go test -run Model -timeout 30m ./pkg/presence -rapid.checks=1000
 
 .PHONY: engines engines-down
 engines: ## real Kafka, Cassandra, Redis and a schema registry without Docker; then source the file that it names. ENGINES=cluster, ENGINES_REDIS=sentinel or cluster
@@ -94,6 +95,10 @@ bench-pipeline: need-go ## what a message costs each process and engine, beside 
 .PHONY: bench-cold
 bench-cold: build ## a deliver that knows nothing is given a message of each of 100,000 conversations within a minute; starts its own engines; writes docs/benchmarks/pipeline.md
 	deploy/engines/with.sh go run ./loadtest/cold -publish
+
+.PHONY: bench-presence
+bench-presence: need-go ## what it costs to know who is online: leases, a storm, a big seller; needs redis-server; writes docs/benchmarks/presence.md
+	go run ./loadtest/presence
 
 .PHONY: bench-storm
 bench-storm: need-go ## what a connected client notices while others are turned away; writes docs/benchmarks/sockets.md

@@ -37,6 +37,8 @@ type Codec struct {
 	conversation format[conversationChanged]
 	stored       format[messageStored]
 	erasure      format[userErased]
+	presence     format[presenceChanged]
+	notification format[notificationDue]
 }
 
 // NewCodec asks the registry for the ids of the schemas that this program writes. It fails, saying so,
@@ -49,6 +51,8 @@ func NewCodec(ctx context.Context, registry Registry) (*Codec, error) {
 		func() error { return c.conversation.init(ctx, registry, ConversationChanged) },
 		func() error { return c.stored.init(ctx, registry, MessageStored) },
 		func() error { return c.erasure.init(ctx, registry, UserErased) },
+		func() error { return c.presence.init(ctx, registry, PresenceChanged) },
+		func() error { return c.notification.init(ctx, registry, NotificationDue) },
 	} {
 		if err := init(); err != nil {
 			return nil, err // the others most likely say the same

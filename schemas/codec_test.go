@@ -116,6 +116,22 @@ func receipts() map[string]chat.Receipt {
 	}
 }
 
+func presences() map[string]chat.PresenceChange {
+	return map[string]chat.PresenceChange{
+		"online":  {UserID: id(3), Online: true, Version: 1_700_000_000_001, At: noon},
+		"offline": {UserID: id(3), Version: 1_700_000_300_001, At: noon.Add(5 * time.Minute)},
+	}
+}
+
+func notifications() map[string]chat.Notification {
+	return map[string]chat.Notification{
+		"plain": {
+			ID: id(9), UserID: id(5), ConversationID: id(2), MessageID: id(1), Seq: 42, Sender: chat.User{ID: id(3), Username: "Ada"},
+			Preview: "Is it still there? 👋", Unread: 3, SentAt: noon, At: noon.Add(time.Minute),
+		},
+	}
+}
+
 func conversations() map[string]chat.ConversationEvent {
 	members := []chat.Member{{UserID: id(3), Username: "Ada", Role: "buyer"}, {UserID: id(5), Username: "Bo"}}
 	return map[string]chat.ConversationEvent{

@@ -12,6 +12,8 @@ const (
 	TopicConversations = "chat.conversations"
 	TopicStored        = "chat.messages.stored"
 	TopicErasures      = "chat.erasures"
+	TopicPresence      = "chat.presence"
+	TopicNotifications = "chat.notifications"
 	TopicDeadLetter    = "chat.deadletter"
 )
 
@@ -29,11 +31,13 @@ var (
 	ConversationChanged = Event{Name: "conversation_changed", Topic: TopicConversations, Type: "dozaar.conversation.changed"}
 	MessageStored       = Event{Name: "message_stored", Topic: TopicStored, Type: "dozaar.message.stored"}
 	UserErased          = Event{Name: "user_erased", Topic: TopicErasures, Type: "dozaar.user.erased"}
+	PresenceChanged     = Event{Name: "presence_changed", Topic: TopicPresence, Type: "dozaar.presence.changed"}
+	NotificationDue     = Event{Name: "notification_due", Topic: TopicNotifications, Type: "dozaar.notification.due"}
 )
 
 // Events lists them in the order in which they are registered; new ones come last.
 func Events() []Event {
-	return []Event{MessageSent, MessageRead, ConversationChanged, MessageStored, UserErased}
+	return []Event{MessageSent, MessageRead, ConversationChanged, MessageStored, UserErased, PresenceChanged, NotificationDue}
 }
 
 // Subject is the name of the event's schema in a registry.

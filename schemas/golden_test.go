@@ -31,6 +31,12 @@ func TestGoldenRecords(t *testing.T) {
 	for name, e := range conversations() {
 		golden(t, ConversationChanged, name, e, c.EncodeConversationEvent, c.DecodeConversationEvent)
 	}
+	for name, p := range presences() {
+		golden(t, PresenceChanged, name, p, c.EncodePresence, c.DecodePresence)
+	}
+	for name, n := range notifications() {
+		golden(t, NotificationDue, name, n, c.EncodeNotification, c.DecodeNotification)
+	}
 }
 
 func golden[T any](t *testing.T, e Event, name string, value T, encode func(T) ([]byte, error), decode func([]byte) (T, error)) {

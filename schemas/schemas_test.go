@@ -73,7 +73,10 @@ func TestStructsAgreeWithSchemas(t *testing.T) {
 	for _, c := range []struct {
 		event Event
 		of    any
-	}{{MessageSent, messageSent{}}, {MessageRead, messageRead{}}, {ConversationChanged, conversationChanged{}}, {MessageStored, messageStored{}}, {UserErased, userErased{}}} {
+	}{
+		{MessageSent, messageSent{}}, {MessageRead, messageRead{}}, {ConversationChanged, conversationChanged{}}, {MessageStored, messageStored{}},
+		{UserErased, userErased{}}, {PresenceChanged, presenceChanged{}}, {NotificationDue, notificationDue{}},
+	} {
 		agree(t, c.event.Name, parsed(t, c.event).Fields, reflect.TypeOf(c.of))
 	}
 }
@@ -105,6 +108,8 @@ func goType(t *testing.T, raw json.RawMessage) string {
 	switch {
 	case text == `"string"`:
 		return "string"
+	case text == `"boolean"`:
+		return "bool"
 	case text == `"long"`:
 		return "int64"
 	case text == `{"type":"string","logicalType":"uuid"}`:
@@ -161,7 +166,10 @@ func TestTopicsAreDescribed(t *testing.T) {
 			t.Errorf("%s: %d partitions; the design says 64", topic.Name, topic.Partitions)
 		}
 	}
-	if want := []string{TopicMessages, TopicReceipts, TopicConversations, TopicStored, TopicErasures, TopicDeadLetter}; !slices.Equal(names, want) {
+	want := []string{
+		TopicMessages, TopicReceipts, TopicConversations, TopicStored, TopicErasures, TopicPresence, TopicNotifications, TopicDeadLetter,
+	}
+	if !slices.Equal(names, want) {
 		t.Errorf("topics %v; want %v", names, want)
 	}
 }

@@ -75,3 +75,26 @@ type userErased struct {
 	Messages       int64      `avro:"messages"`
 	ChangedAt      time.Time  `avro:"changedAt"`
 }
+
+// presenceChanged is avro/presence_changed/v1.avsc.
+type presenceChanged struct {
+	UserID    chat.ID   `avro:"userId"`
+	Online    bool      `avro:"online"`
+	Version   int64     `avro:"version"`
+	ChangedAt time.Time `avro:"changedAt"`
+}
+
+// notificationDue is avro/notification_due/v1.avsc.
+type notificationDue struct {
+	NotificationID chat.ID   `avro:"notificationId"`
+	UserID         chat.ID   `avro:"userId"`
+	ConversationID chat.ID   `avro:"conversationId"`
+	MessageID      chat.ID   `avro:"messageId"`
+	Seq            int64     `avro:"seq"`
+	SenderID       chat.ID   `avro:"senderId"`
+	SenderUsername string    `avro:"senderUsername"`
+	Preview        string    `avro:"preview"`
+	Unread         int64     `avro:"unread"`
+	SentAt         time.Time `avro:"sentAt"`
+	DueAt          time.Time `avro:"dueAt"`
+}

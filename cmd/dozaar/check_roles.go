@@ -41,9 +41,11 @@ func (c roleConfig) groups() []checker {
 	case roleArchive:
 		return []checker{c.Process, c.Kafka, c.Registry}
 	case rolePresence:
-		return []checker{c.Process, c.Lease, c.Audience, c.Cassandra, c.Redis}
+		return []checker{c.Process, c.Lease, c.Audience, c.Kafka, c.Registry, c.Cassandra, c.Redis}
+	case roleNotify:
+		return []checker{c.Process, c.Notify, c.Lease, c.Kafka, c.Registry, c.Cassandra, c.Redis}
 	}
-	return []checker{c.Process, c.HTTP, c.Tokens, c.Sockets, c.Lease, c.Presence, c.Audience, c.Data, c.Kafka, c.Topics, c.Registry,
+	return []checker{c.Process, c.HTTP, c.Tokens, c.Sockets, c.Lease, c.Presence, c.Audience, c.Notify, c.Data, c.Kafka, c.Topics, c.Registry,
 		c.Cassandra, c.Keyspace, c.Redis, c.Embedded}
 }
 
@@ -54,15 +56,11 @@ type neededEngine struct {
 
 // engines are what a role that runs by itself needs.
 func (c roleConfig) engines() []neededEngine {
-	store := []neededEngine{{"cassandra-hosts", len(c.Cassandra.CassandraHosts) > 0}, {"redis-addrs", len(c.Redis.RedisAddrs) > 0}}
-	if c.role == rolePresence {
-		return store
-	}
 	log := []neededEngine{{"kafka-brokers", len(c.Kafka.KafkaBrokers) > 0}, {"schema-registry-url", c.Registry.SchemaRegistryURL != ""}}
 	if c.role == roleArchive {
 		return log
 	}
-	return append(log, store...)
+	return append(log, neededEngine{"cassandra-hosts", len(c.Cassandra.CassandraHosts) > 0}, neededEngine{"redis-addrs", len(c.Redis.RedisAddrs) > 0})
 }
 
 func (c roleConfig) checkKey(p *problems) {

@@ -27,6 +27,7 @@ type cli struct {
 	Gateway  gatewayCmd  `cmd:"" help:"Run what clients connect to: sockets and HTTP API."`
 	Deliver  deliverCmd  `cmd:"" help:"Run what numbers messages, stores them and tells the gateways."`
 	Presence presenceCmd `cmd:"" help:"Run what finds who went offline, and tells who came and went."`
+	Notify   notifyCmd   `cmd:"" help:"Run what finds members whom a message has not reached, and has them called."`
 	Archive  archiveCmd  `cmd:"" help:"Run what writes the topics into Parquet files."`
 
 	Migrate    migrateCmd    `cmd:"" help:"Make Cassandra's tables."`

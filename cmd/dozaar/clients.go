@@ -52,9 +52,6 @@ func (p *process) connect(ctx context.Context, e engines) (c clients, err error)
 		c.store, err = p.connectStore(ctx)
 		return err
 	})
-	if p.role == rolePresence {
-		return c, tasks.Wait()
-	}
 	await("kafka", engineKafka, func(ctx context.Context) error { return p.waiting.untilKafkaAnswers(ctx, c.kafka) })
 	await("schema registry", engineRegistry, func(ctx context.Context) (err error) {
 		c.codec, err = p.connectRegistry(ctx, e)
@@ -120,8 +117,12 @@ func (p *process) checkTopics(ctx context.Context, s store, cfg kafka.Config, e 
 	if err != nil {
 		return nil, err
 	}
+	groups := e.groups()
+	if p.role == rolePresence || p.role == roleNotify {
+		groups = nil // where deliver is in the log is nothing to them
+	}
 	return known, p.waiting.untilKafka(ctx, cfg, func(ctx context.Context) error {
-		_, err := kafka.NeedTopics(ctx, kafka.TopicsConfig{Config: cfg, Known: known, Groups: e.groups()})
+		_, err := kafka.NeedTopics(ctx, kafka.TopicsConfig{Config: cfg, Known: known, Groups: groups})
 		return err
 	})
 }

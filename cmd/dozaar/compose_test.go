@@ -82,7 +82,7 @@ func TestComposeRunsWhatThereIs(t *testing.T) {
 			t.Errorf("%s: %s", name, got.stderr)
 		}
 	}
-	if want := "map[deliver:1 gateway:2 migrate:1 presence:1 schemas apply:1 topics apply:1]"; fmt.Sprint(commands) != want {
+	if want := "map[deliver:1 gateway:2 migrate:1 notify:1 presence:1 schemas apply:1 topics apply:1]"; fmt.Sprint(commands) != want {
 		t.Errorf("commands: %v\nwant:     %s", commands, want)
 	}
 }

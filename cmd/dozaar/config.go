@@ -19,6 +19,7 @@ type Config struct {
 	Lease     LeaseConfig     `embed:"" group:"Presence:"`
 	Presence  PresenceConfig  `embed:"" group:"Presence:"`
 	Audience  AudienceConfig  `embed:"" group:"Presence:"`
+	Notify    NotifyConfig    `embed:"" group:"Notifications:"`
 	Data      DataConfig      `embed:"" group:"Data:"`
 	Kafka     KafkaConfig     `embed:"" group:"Kafka:"`
 	Topics    TopicsConfig    `embed:"" group:"Kafka:"`
@@ -104,6 +105,15 @@ type PresenceConfig struct {
 // AudienceConfig is who may know who is online: whoever tells it and whoever answers must say the same.
 type AudienceConfig struct {
 	PresenceAudience string `name:"presence-audience" default:"everyone" placeholder:"WHO" help:"Who may see who is online: everyone who knows an id, members (who share a conversation with them), or nobody."`
+}
+
+// NotifyConfig is who is called, and how, when a message has not reached them.
+type NotifyConfig struct {
+	NotifyDelay         time.Duration `name:"notify-delay" default:"1m" placeholder:"DURATION" help:"How long a message waits before those who are away and have not read it are to be called."`
+	NotifyRepeat        time.Duration `name:"notify-repeat" default:"0s" placeholder:"DURATION" help:"After how long a member is called again, by a further message, who has read nothing since. 0: once until they read."`
+	NotifyMaxAge        time.Duration `name:"notify-max-age" default:"1h" placeholder:"DURATION" help:"Past this nobody is called any more: a call that late helps nobody."`
+	NotifyWebhookURL    URL           `name:"notify-webhook-url" placeholder:"URL" help:"Where notifications are posted, beside the topic chat.notifications; nowhere if not given."`
+	NotifyWebhookSecret Secret        `name:"notify-webhook-secret" placeholder:"SECRET" help:"Signs what is posted (Standard Webhooks); at least 24 bytes, or whsec_ and base64."`
 }
 
 // DataConfig is where a process keeps files.

@@ -46,7 +46,7 @@ func (*configPrintCmd) Run(ctx *kong.Context, a *app) error {
 }
 
 type configCheckCmd struct {
-	Role string `local:"" enum:"all,gateway,deliver,presence,archive" default:"all" placeholder:"ROLE" help:"Check what this role would be started with: all, gateway, deliver, presence or archive."`
+	Role string `local:"" enum:"all,gateway,deliver,presence,notify,archive" default:"all" placeholder:"ROLE" help:"Check what this role would be started with: all, gateway, deliver, presence, notify or archive."`
 }
 
 // Run checks what `dozaar all`, or another role, would be started with.

@@ -21,7 +21,7 @@ func (p *process) embedded() (e engines, err error) {
 	}
 	if len(e.brokers) == 0 {
 		kafka, err := embedded.StartKafka(embedded.KafkaConfig{
-			Dir: p.dataDir("kafka"), Listen: p.cfg.Embedded.EmbeddedKafka, Protect: []string{e.group}, Logger: p.log,
+			Dir: p.dataDir("kafka"), Listen: p.cfg.Embedded.EmbeddedKafka, Protect: []string{e.group, groupBeside(e.group, "notify")}, Logger: p.log,
 		})
 		if err != nil {
 			return e, err

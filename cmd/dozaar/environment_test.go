@@ -12,7 +12,7 @@ func TestUnknownVariables(t *testing.T) {
 	roles := map[string][]string{
 		roleAll:      {secret},
 		roleGateway:  {secret, "DOZAAR_KAFKA_BROKERS=k:1", "DOZAAR_SCHEMA_REGISTRY_URL=http://s:1", "DOZAAR_CASSANDRA_HOSTS=c", "DOZAAR_REDIS_ADDRS=r:1"},
-		rolePresence: {"DOZAAR_CASSANDRA_HOSTS=c", "DOZAAR_REDIS_ADDRS=r:1"},
+		rolePresence: {"DOZAAR_KAFKA_BROKERS=k:1", "DOZAAR_SCHEMA_REGISTRY_URL=http://r:1", "DOZAAR_CASSANDRA_HOSTS=c", "DOZAAR_REDIS_ADDRS=r:1"},
 	}
 	for _, tt := range []struct {
 		variable string
@@ -72,7 +72,7 @@ func TestARoleLogsVariablesWithoutEffect(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	var stderr strings.Builder
-	env := environment{"DOZAAR_IMAGE": "dozaar:1", "DOZAAR_CASSANDRA_HOSTS": "127.0.0.1:1", "DOZAAR_REDIS_ADDRS": "127.0.0.1:1"}
+	env := environment{"DOZAAR_IMAGE": "dozaar:1", "DOZAAR_KAFKA_BROKERS": "127.0.0.1:1", "DOZAAR_SCHEMA_REGISTRY_URL": "http://127.0.0.1:1", "DOZAAR_CASSANDRA_HOSTS": "127.0.0.1:1", "DOZAAR_REDIS_ADDRS": "127.0.0.1:1"}
 	code := run(ctx, []string{rolePresence, "--admin-listen", "127.0.0.1:0"}, env, io.Discard, &stderr)
 	if code != exitOK || !strings.Contains(stderr.String(), "DOZAAR_IMAGE: there is no such setting") {
 		t.Errorf("exit code %d: %s", code, stderr.String())

@@ -46,7 +46,7 @@ func (p *process) gateway(ctx context.Context, c clients) (net.Addr, error) {
 		Logger:    p.log, Registerer: p.metrics,
 	})
 	g = gateway.New(gateway.Config{
-		Instance: p.instance, Verifier: verifier, Store: c.store, Publisher: c.producer, Leases: leases, Directory: p.directory(c), View: p.view(c),
+		Instance: p.instance, Verifier: verifier, Store: c.store, Publisher: c.producer, Leases: leases, Directory: p.directory(c), View: p.view(c), Hider: p.directory(c),
 		Relay: ephemeral, Announcer: announcer, Limits: p.cfg.Sockets.limits(), TypingTTL: p.cfg.Presence.TypingTTL,
 		Logger: p.log, Registerer: p.metrics, Tracer: p.telling().tracer(),
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -27,8 +28,8 @@ var layers = [][]string{
 	{"loadtest/load", "deploy/grafana"},
 	// loadtest/sockets measures pkg/socketio; the rest of loadtest knows the product as a client, from outside.
 	// loadtest/pipeline imports nothing of it, but the engines' client libraries, whose cost is its floor; loadtest/cold
-	// fills the store and the topic itself.
-	{"cmd/", "schemas/generate", "loadtest", "loadtest/faults", "loadtest/sockets", "loadtest/pipeline", "loadtest/cold", "deploy/"},
+	// fills the store and the topic itself, loadtest/presence measures leases and the announcer.
+	{"cmd/", "schemas/generate", "loadtest", "loadtest/faults", "loadtest/sockets", "loadtest/pipeline", "loadtest/cold", "loadtest/presence", "deploy/"},
 }
 
 func layerOf(pkg string) int {
@@ -74,8 +75,8 @@ func TestImportsPointOneWay(t *testing.T) {
 	}
 }
 
-// TestLoadtestKnowsTheProductAsAClient: loadtest imports itself only. One program of it measures pkg/socketio, and one
-// fills the store and the topic by the product's own packages.
+// TestLoadtestKnowsTheProductAsAClient: loadtest imports itself only. One program of it measures pkg/socketio, one
+// leases and the announcer, and one fills the store and the topic by the product's own packages.
 func TestLoadtestKnowsTheProductAsAClient(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", "-f", `{{.ImportPath}}: {{join .Imports " "}}`, module+"loadtest/...").Output()
 	if err != nil {
@@ -83,7 +84,8 @@ func TestLoadtestKnowsTheProductAsAClient(t *testing.T) {
 	}
 	for line := range strings.Lines(string(out)) {
 		from, imports, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		if !strings.HasPrefix(from, module+"loadtest") || from == module+"loadtest/sockets" || from == module+"loadtest/cold" {
+		inside := []string{module + "loadtest/sockets", module + "loadtest/presence", module + "loadtest/cold"}
+		if !strings.HasPrefix(from, module+"loadtest") || slices.Contains(inside, from) {
 			continue
 		}
 		for _, imported := range strings.Fields(imports) {
@@ -94,15 +96,16 @@ func TestLoadtestKnowsTheProductAsAClient(t *testing.T) {
 	}
 }
 
-func TestVocabularyImportsOnlyTheStandardLibraryAndUUID(t *testing.T) {
-	for pkg, allowed := range map[string]string{"pkg/chat": "github.com/google/uuid", "pkg/socketio": "github.com/zishang520/"} {
+func TestVocabularyImportsAlmostOnlyTheStandardLibrary(t *testing.T) {
+	vocabulary := []string{"github.com/google/uuid", "github.com/rivo/uniseg"} // what an id is, and what a character is
+	for _, pkg := range []string{"pkg/chat", "pkg/socketio"} {
 		out, err := exec.Command("go", "list", "-f", `{{join .Imports "\n"}}`, module+pkg).Output()
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, imported := range strings.Fields(string(out)) {
 			thirdParty := strings.Contains(strings.Split(imported, "/")[0], ".")
-			if pkg == "pkg/chat" && thirdParty && !strings.HasPrefix(imported, allowed) {
+			if pkg == "pkg/chat" && thirdParty && !slices.Contains(vocabulary, imported) {
 				t.Errorf("%s imports %s", pkg, imported)
 			}
 			if strings.HasPrefix(imported, module) {

@@ -20,7 +20,7 @@ func (p *process) presence(c clients) error {
 
 func (p *process) announcer(c clients, r *relay.Sender) *streamspresence.Announcer {
 	return streamspresence.NewAnnouncer(streamspresence.Config{
-		Peers: c.store, MaxPeers: presence.MaxPeers, Directory: p.directory(c), Relay: r,
+		Peers: c.store, MaxPeers: presence.MaxPeers, Directory: p.directory(c), Relay: r, Publisher: c.producer,
 		Off: p.cfg.Audience.audience() == presence.Nobody, Logger: p.log, Registerer: p.metrics,
 	})
 }

@@ -13,6 +13,7 @@ const (
 	roleGateway  = "gateway"
 	roleDeliver  = "deliver"
 	rolePresence = "presence"
+	roleNotify   = "notify"
 	roleArchive  = "archive"
 )
 
@@ -85,17 +86,43 @@ type presenceCmd struct {
 	Process   ProcessConfig   `embed:"" group:"Process:"`
 	Lease     LeaseConfig     `embed:"" group:"Presence:"`
 	Audience  AudienceConfig  `embed:"" group:"Presence:"`
+	Kafka     KafkaConfig     `embed:"" group:"Kafka:"`
+	Registry  RegistryConfig  `embed:"" group:"Schema registry:"`
 	Cassandra CassandraConfig `embed:"" group:"Cassandra:"`
 	Redis     RedisConfig     `embed:"" group:"Redis:"`
 }
 
 // Help is what `dozaar presence --help` adds.
 func (*presenceCmd) Help() string {
-	return `One is enough, any number may run. It waits for engines that are away, and ends with the command to run where tables are missing.`
+	return `One is enough, any number may run. It waits for engines that are away, and ends with the command to run where topics, tables or schemas are missing.`
 }
 
 func (c *presenceCmd) Run(ctx context.Context, a *app) error {
-	return a.runRole(ctx, rolePresence, Config{Process: c.Process, Lease: c.Lease, Audience: c.Audience, Cassandra: c.Cassandra, Redis: c.Redis})
+	return a.runRole(ctx, rolePresence, Config{
+		Process: c.Process, Lease: c.Lease, Audience: c.Audience, Kafka: c.Kafka, Registry: c.Registry, Cassandra: c.Cassandra, Redis: c.Redis,
+	})
+}
+
+// notifyCmd is `dozaar notify`.
+type notifyCmd struct {
+	Process   ProcessConfig   `embed:"" group:"Process:"`
+	Notify    NotifyConfig    `embed:"" group:"Notifications:"`
+	Lease     LeaseConfig     `embed:"" group:"Presence:"`
+	Kafka     KafkaConfig     `embed:"" group:"Kafka:"`
+	Registry  RegistryConfig  `embed:"" group:"Schema registry:"`
+	Cassandra CassandraConfig `embed:"" group:"Cassandra:"`
+	Redis     RedisConfig     `embed:"" group:"Redis:"`
+}
+
+// Help is what `dozaar notify --help` adds.
+func (*notifyCmd) Help() string {
+	return `Any number may run, up to the number of partitions; none need run where nobody is to be called. A new one begins with what is sent from then on. It waits for engines that are away, and ends with the command to run where topics, tables or schemas are missing.`
+}
+
+func (c *notifyCmd) Run(ctx context.Context, a *app) error {
+	return a.runRole(ctx, roleNotify, Config{
+		Process: c.Process, Notify: c.Notify, Lease: c.Lease, Kafka: c.Kafka, Registry: c.Registry, Cassandra: c.Cassandra, Redis: c.Redis,
+	})
 }
 
 // runRole runs a role until ctx ends.
@@ -131,6 +158,11 @@ func (p *process) roles(ctx context.Context, e engines) error {
 	}
 	if is(rolePresence) {
 		if err := p.presence(c); err != nil {
+			return err
+		}
+	}
+	if is(roleNotify) {
+		if err := p.notify(c); err != nil {
 			return err
 		}
 	}

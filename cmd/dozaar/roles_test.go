@@ -22,8 +22,9 @@ func TestEachRoleHasOnlyItsOwnSettings(t *testing.T) {
 	for role, flags := range map[string]struct{ has, lacks []string }{
 		roleGateway:  {[]string{"--listen", "--jwt-secret", "--dev", "--kafka-brokers", "--redis-master", "--typing-ttl"}, []string{"--embedded-kafka", "--kafka-partitions", "--cassandra-replication"}},
 		roleDeliver:  {[]string{"--kafka-sasl", "--cassandra-dc", "--presence-ttl", "--redis-cluster"}, []string{" --listen", "--jwt-secret", "--dev", "--data-dir", "--kafka-partitions"}},
-		rolePresence: {[]string{"--presence-ttl", "--cassandra-hosts", "--redis-addrs"}, []string{"--kafka-brokers", "--schema-registry-url", " --listen", "--data-dir"}},
 		roleArchive:  {[]string{"--dir", "--once", "--kafka-brokers", "--schema-registry-url", "--admin-listen"}, []string{"--cassandra-hosts", "--redis-addrs", "--data-dir"}},
+		rolePresence: {[]string{"--presence-ttl", "--presence-audience", "--kafka-brokers", "--cassandra-hosts", "--redis-addrs"}, []string{"--notify-delay", " --listen", "--data-dir"}},
+		roleNotify:   {[]string{"--notify-delay", "--notify-webhook-url", "--kafka-brokers", "--presence-ttl"}, []string{"--presence-audience", " --listen", "--data-dir"}},
 		"migrate":    {[]string{"--cassandra-replication", "--cassandra-password"}, []string{"--kafka-brokers", "--admin-listen"}},
 		"topics":     {[]string{"--kafka-partitions", "--cassandra-hosts"}, []string{"--redis-addrs", "--admin-listen"}},
 	} {
@@ -53,13 +54,19 @@ func TestConfigCheckOfARole(t *testing.T) {
 		says       string // one for each line, in any order, separated by |; "": it is valid
 	}{
 		{"deliver", roleDeliver, realEngines, ""},
-		{"presence", rolePresence, realEngines[2:], ""},
 		{"archive", roleArchive, realEngines[:2], ""},
 		{"archive on nothing", roleArchive, nil, "DOZAAR_KAFKA_BROKERS (--kafka-brokers): is not set; the role archive|DOZAAR_SCHEMA_REGISTRY_URL"},
+		{"presence", rolePresence, realEngines, ""},
+		{"an audience that is none", rolePresence, with("DOZAAR_PRESENCE_AUDIENCE=friends"), "DOZAAR_PRESENCE_AUDIENCE (--presence-audience): must be everyone, members or nobody"},
+		{"notify", roleNotify, realEngines, ""},
+		{"webhook", roleNotify, with("DOZAAR_NOTIFY_WEBHOOK_URL=https://shop.example/hook", "DOZAAR_NOTIFY_WEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), ""},
+		{"webhook without a secret", roleNotify, with("DOZAAR_NOTIFY_WEBHOOK_URL=https://shop.example/hook"), "DOZAAR_NOTIFY_WEBHOOK_SECRET (--notify-webhook-secret): must have at least 24 bytes, has 0"},
+		{"a secret without webhook", roleNotify, with("DOZAAR_NOTIFY_WEBHOOK_SECRET=" + strings.Repeat("s", 24)), "DOZAAR_NOTIFY_WEBHOOK_SECRET (--notify-webhook-secret): is set, but DOZAAR_NOTIFY_WEBHOOK_URL is not"},
+		{"a webhook that is no URL", roleNotify, with("DOZAAR_NOTIFY_WEBHOOK_URL=shop", "DOZAAR_NOTIFY_WEBHOOK_SECRET="+strings.Repeat("s", 24), "DOZAAR_NOTIFY_DELAY=1ms"), "DOZAAR_NOTIFY_WEBHOOK_URL (--notify-webhook-url): must be|DOZAAR_NOTIFY_DELAY"},
 		{"gateway without a key", roleGateway, realEngines, "DOZAAR_JWT_SECRET"},
 		{"gateway", roleGateway, with("DOZAAR_JWT_SECRET=" + strings.Repeat("s", 32)), ""},
 		{"gateway on nothing", roleGateway, []string{"DOZAAR_DEV=true"}, "DOZAAR_KAFKA_BROKERS (--kafka-brokers): is not set; the role gateway has no embedded engines|DOZAAR_SCHEMA_REGISTRY_URL|DOZAAR_CASSANDRA_HOSTS|DOZAAR_REDIS_ADDRS"},
-		{"presence on nothing", rolePresence, nil, "DOZAAR_CASSANDRA_HOSTS (--cassandra-hosts): is not set; the role presence|DOZAAR_REDIS_ADDRS"},
+		{"presence on nothing", rolePresence, nil, "DOZAAR_CASSANDRA_HOSTS (--cassandra-hosts): is not set; the role presence|DOZAAR_REDIS_ADDRS|DOZAAR_KAFKA_BROKERS|DOZAAR_SCHEMA_REGISTRY_URL"},
 		{"deliver without brokers", roleDeliver, without("DOZAAR_KAFKA"), "DOZAAR_KAFKA_BROKERS"},
 		{"deliver does not mind the gateway's faults", roleDeliver, with("DOZAAR_LISTEN=nowhere"), ""},
 		{"embedded with a password", roleAll, []string{"DOZAAR_DEV=true", "DOZAAR_REDIS_PASSWORD=p"}, "DOZAAR_REDIS_PASSWORD (--redis-password): is set, but DOZAAR_REDIS_ADDRS is not"},

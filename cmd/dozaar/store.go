@@ -14,6 +14,7 @@ import (
 	"github.com/dozaar/dozaar/schemas"
 	"github.com/dozaar/dozaar/streams/deliver"
 	"github.com/dozaar/dozaar/streams/erase"
+	"github.com/dozaar/dozaar/streams/notify"
 	"github.com/dozaar/dozaar/streams/presence"
 )
 
@@ -22,6 +23,7 @@ type store interface {
 	gateway.Store
 	deliver.Store
 	presence.Peers
+	notify.Store
 	api.Conversations
 	api.History
 	api.Inbox

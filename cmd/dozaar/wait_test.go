@@ -152,7 +152,7 @@ func TestEveryEngineThatIsAwayIsNamed(t *testing.T) {
 	w.brokers, w.redis, w.registry = []string{nobody}, []string{nobody}, "http://user:geheim@"+nobody
 	for name, want := range map[string]string{
 		roleDeliver:  "kafka, redis, schema registry, started, store",
-		rolePresence: "redis, started, store",
+		rolePresence: "kafka, redis, schema registry, started, store",
 	} {
 		r := w.start(name)
 		var away []string

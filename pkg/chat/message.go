@@ -3,10 +3,13 @@ package chat
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/url"
 	"time"
 	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
 )
 
 // Limits of a message, from the API document and the design. Characters are Unicode code points.
@@ -111,6 +114,34 @@ func (d Draft) New(conversation ID, sender User, now time.Time) Message {
 	return m
 }
 
+// Validate checks a message as it comes out of the log, where anybody may have put it.
+func (m Message) Validate() error {
+	if err := (Draft{Text: m.Text, AttachmentURLs: m.AttachmentURLs}).Validate(); err != nil {
+		return err
+	}
+	if err := m.Sender.Validate(); err != nil {
+		return err
+	}
+	none := ID{}
+	switch {
+	case m.ConversationID == none:
+		return errors.New("there is no conversation id")
+	case m.ID == none:
+		return errors.New("there is no message id")
+	case m.ClientMessageID != none && m.ID != MessageID(m.ConversationID, m.Sender.ID, m.ClientMessageID):
+		return errors.New("the message id does not follow from conversation, sender and client message id")
+	}
+	return ValidateTime(m.CreatedAt)
+}
+
+// ValidateTime refuses what not every store and every client can represent.
+func ValidateTime(t time.Time) error {
+	if year := t.UTC().Year(); year < 1970 || year > 9999 {
+		return fmt.Errorf("the time is in the year %d", year)
+	}
+	return nil
+}
+
 // BodyHash identifies what a message says: a retry has the same one, another message under the
 // same client message id has not.
 func (m Message) BodyHash() [32]byte {
@@ -122,16 +153,32 @@ func (m Message) BodyHash() [32]byte {
 	return sha256.Sum256(b)
 }
 
-// Preview is the first 100 characters of the text, never half of one.
+// Preview is the first 100 characters of the text, never half of one: of what a reader sees as one character but is several
+// code points, such as a letter with an accent or a family of emoji, either all or nothing is in it.
 func (m Message) Preview() string {
-	n := 0
-	for i := range m.Text {
-		if n == PreviewChars {
-			return m.Text[:i]
+	end, n := 0, 0
+	for rest, state := m.Text, -1; rest != ""; {
+		var seen string
+		seen, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
+		if n += utf8.RuneCountInString(seen); n > PreviewChars {
+			break
 		}
-		n++
+		end += len(seen)
 	}
-	return m.Text
+	if end > 0 || m.Text == "" {
+		return m.Text[:end]
+	}
+	return firstCodePoints(m.Text, PreviewChars) // a single character that is longer than that: a joke
+}
+
+func firstCodePoints(text string, n int) string {
+	for i := range text {
+		if n == 0 {
+			return text[:i]
+		}
+		n--
+	}
+	return text
 }
 
 // TimeFormat is how times stand in JSON: ISO 8601, UTC, milliseconds.

@@ -77,6 +77,12 @@ func TestPreviewNeverSplitsACharacter(t *testing.T) {
 		"short":                  "short",
 		strings.Repeat("é", 100): strings.Repeat("é", 100),
 		strings.Repeat("😀", 101): strings.Repeat("😀", 100),
+		// What a reader sees as one is in it or is not: a family of seven code points, an accent by itself, a flag.
+		strings.Repeat("a", 95) + "👨‍👩‍👧‍👦b": strings.Repeat("a", 95),
+		strings.Repeat("a", 93) + "👨‍👩‍👧‍👦b": strings.Repeat("a", 93) + "👨‍👩‍👧‍👦",
+		strings.Repeat("a", 99) + "e\u0301":  strings.Repeat("a", 99),
+		strings.Repeat("a", 99) + "🇩🇪":       strings.Repeat("a", 99),
+		"e" + strings.Repeat("\u0301", 200):  "e" + strings.Repeat("\u0301", 99),
 	} {
 		if got := (chat.Message{Text: text}).Preview(); got != want {
 			t.Errorf("preview of %q is %q", text, got)

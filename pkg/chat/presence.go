@@ -52,6 +52,23 @@ type Call struct {
 	At             time.Time
 }
 
+// Notification is for a member who was away: a message waits, and the marketplace may send a push or an e-mail.
+type Notification struct {
+	ID             ID // the same each time it is made of the same message for the same user
+	UserID         ID
+	ConversationID ID
+	MessageID      ID
+	Seq            int64 // of that message
+	Sender         User
+	Preview        string
+	Unread         int64 // messages of the conversation that the user has not read
+	SentAt         time.Time
+	At             time.Time
+}
+
+// NotificationID is that of the notification of a message for a user.
+func NotificationID(message, user ID) ID { return MessageID(message, user, message) }
+
 // PeersOf is in how many of a user's conversations others are looked for who hear of the user: of a seller with more,
 // the youngest count, so that what it costs has a bound.
 const PeersOf = 2_000

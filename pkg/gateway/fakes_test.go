@@ -116,6 +116,7 @@ type world struct {
 	fault     error  // what every publish answers
 	offsets   map[chat.ID]int64
 	arrivals  []chat.Arrival   // guarded by mu
+	hidden    []chat.ID        // by Hide
 	unseen    []chat.ID        // whom nobody may see
 	online    map[chat.ID]bool // nil: the directory is away
 	questions [][]chat.ID      // as Redis was told of them
@@ -124,7 +125,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	w := &world{t: t, store: storetest.NewMemory(), owner: "this", offsets: map[chat.ID]int64{}}
 	w.Gateway = New(Config{
-		Verifier: w, Store: w.store, Publisher: w, Leases: w, Directory: w, View: w, Relay: w, Instance: "this", Announcer: w,
+		Verifier: w, Store: w.store, Publisher: w, Leases: w, Directory: w, View: w, Hider: w, Relay: w, Instance: "this", Announcer: w,
 		Limits: DefaultLimits(), TypingTTL: 10 * time.Second,
 		Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 	})
@@ -204,6 +205,11 @@ func (w *world) Owners(_ context.Context, users, conversations []chat.ID) (byUse
 
 func (w *world) Visible(_ context.Context, _ chat.ID, users []chat.ID) ([]chat.ID, error) {
 	return slices.DeleteFunc(slices.Clone(users), func(u chat.ID) bool { return slices.Contains(w.unseen, u) }), nil
+}
+
+func (w *world) Hide(_ context.Context, user chat.ID) error {
+	w.hidden = append(w.hidden, user)
+	return nil
 }
 
 func (w *world) Asked(_ context.Context, _ string, users []chat.ID, _ time.Duration) error {

@@ -54,6 +54,11 @@ type Directory interface {
 	Owners(ctx context.Context, users, conversations []chat.ID) (byUser, byConversation map[chat.ID][]string, err error)
 }
 
+// A Hider hides a user at once, whatever gateways they have been at.
+type Hider interface {
+	Hide(ctx context.Context, user chat.ID) error
+}
+
 // A View answers what a user may see of others.
 type View interface {
 	// Visible answers those whom the asker may see.
@@ -83,6 +88,7 @@ type Config struct {
 	Leases     Leases
 	Directory  Directory
 	View       View
+	Hider      Hider
 	Relay      Relay
 	Announcer  Announcer
 	Limits     Limits

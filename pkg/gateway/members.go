@@ -29,6 +29,11 @@ func (r *room) setMembers(c chat.Conversation) {
 			r.evict(s)
 		}
 	}
+	for user := range r.typing {
+		if !r.members[user] {
+			r.stopped(user)
+		}
+	}
 }
 
 // told takes out who was removed by a change that the room has not read yet, and perhaps cannot read.
@@ -39,6 +44,7 @@ func (r *room) told(m *relay.Members) {
 		return
 	}
 	delete(r.members, m.Removed)
+	r.stopped(m.Removed)
 	for s := range r.sockets {
 		if s.user.ID == m.Removed {
 			r.evict(s)

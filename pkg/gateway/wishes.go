@@ -53,8 +53,16 @@ func (w *wishes) muted(user, conversation chat.ID) bool {
 	return known.muted[conversation]
 }
 
-// SettingsChanged has the gateways at which a user is read the settings again. It returns when they have been told.
+// SettingsChanged has a change of a user's settings take effect: who is invisible is hidden when it returns, and the gateways at
+// which the user is have been told to read the settings again.
 func (g *Gateway) SettingsChanged(ctx context.Context, user chat.ID) error {
+	settings, err := g.Store.Settings(ctx, []chat.ID{user})
+	if err == nil && settings[user].Invisible {
+		err = g.Hider.Hide(ctx, user)
+	}
+	if err != nil {
+		return err
+	}
 	owners, _, err := g.Directory.Owners(ctx, []chat.ID{user}, nil)
 	if err != nil {
 		return err

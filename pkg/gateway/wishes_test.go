@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -65,6 +66,15 @@ func TestAnInvisibleUserArrivesInvisiblyAndShows(t *testing.T) {
 	}
 	want = append(want, chat.Arrival{UserID: sam.ID, Visibility: chat.Visible})
 	eventually(t, "he shows himself", func() bool { return slices.Equal(w.arrived(), want) })
+	if len(w.hidden) != 0 {
+		t.Errorf("hidden: %v", w.hidden)
+	}
+	if err := errors.Join(w.store.PutInvisible(t.Context(), sam.ID, true), w.SettingsChanged(t.Context(), sam.ID)); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(w.hidden, []chat.ID{sam.ID}) { // at once, whatever gateways do
+		t.Errorf("hidden: %v", w.hidden)
+	}
 }
 
 // awaySettings is a store that cannot answer for one user's settings, for a while.

@@ -62,12 +62,15 @@ func newAssignment(c *Consumer, client *kgo.Client, p partition) *assignment {
 	}
 }
 
-// startAt tells where the group's committed offset is, before the first record comes.
-func (a *assignment) startAt(committed kgo.EpochOffset, end int64) {
+// startAt tells where the group's committed offset is, before the first record comes; one that was moved is committed anew.
+func (a *assignment) startAt(committed kgo.EpochOffset, end int64, moved bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.progress.startAt(committed)
 	a.committed, a.end = committed.Offset, end
+	if moved {
+		a.committed = -1
+	}
 	a.showLag()
 }
 

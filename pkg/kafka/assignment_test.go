@@ -128,7 +128,7 @@ func valueOf(t *testing.T, gauge prometheus.Gauge) float64 {
 // fetched yet it is how long we have known of it.
 func TestLagInSeconds(t *testing.T) {
 	a, _ := partitionOfTen(t, nil)
-	a.startAt(kgo.EpochOffset{}, 0)
+	a.startAt(kgo.EpochOffset{}, 0, false)
 	between := func(what string, low, high float64) {
 		t.Helper()
 		a.grow()

@@ -61,6 +61,13 @@ func (c *Consumer) compare(fetched map[string]map[int32]kgo.Offset, starts, ends
 			start, _ := starts.Lookup(topic, id)
 			end, _ := ends.Lookup(topic, id)
 			committed := offset.EpochOffset()
+			moved := false
+			if c.cfg.FromNow {
+				if at := nearest(committed.Offset, start.Offset, end.Offset); at != committed.Offset {
+					committed, moved = kgo.EpochOffset{Epoch: -1, Offset: at}, true
+					partitions[id] = kgo.NewOffset().At(at)
+				}
+			}
 			if why := outOfLog(committed.Offset, start.Offset, end.Offset); why != "" {
 				wrong = append(wrong, fmt.Errorf("%w: %s partition %d: %s", ErrOffsetOutOfLog, topic, id, why))
 				continue
@@ -69,11 +76,19 @@ func (c *Consumer) compare(fetched map[string]map[int32]kgo.Offset, starts, ends
 			a := c.assigned[partition{topic, id}]
 			c.mu.Unlock()
 			if a != nil {
-				a.startAt(committed, end.Offset)
+				a.startAt(committed, end.Offset, moved)
 			}
 		}
 	}
 	return wrong
+}
+
+// nearest is where a group goes on that takes what there is.
+func nearest(committed, start, end int64) int64 {
+	if committed < 0 {
+		return end
+	}
+	return min(max(committed, start), end)
 }
 
 // outOfLog says what is wrong with a committed offset, and what to do, or "".

@@ -23,6 +23,10 @@ type ConsumerConfig struct {
 	Instance string
 	Epoch    func(topic string) int32 // log epoch of a topic's positions, as the store remembers it; default 0
 
+	// FromNow is for a group to which old records are worth nothing: without an offset it begins where the log ends, and
+	// with one that the log does not have any more, at the nearest that it has. Others stop: see ErrOffsetOutOfLog.
+	FromNow bool
+
 	// A partition is not fetched further while one of these is reached. They bound the memory of a worker that
 	// waits, and how much is delivered again after a crash because one record below was not done.
 	MaxHeld      int // records that are fetched and not done; default 4,000

@@ -22,6 +22,8 @@ type Encoder interface {
 	EncodeConversationEvent(chat.ConversationEvent) ([]byte, error)
 	EncodeStored(chat.Message) ([]byte, error)
 	EncodeErasure(chat.ErasureEvent) ([]byte, error)
+	EncodePresence(chat.PresenceChange) ([]byte, error)
+	EncodeNotification(chat.Notification) ([]byte, error)
 }
 
 // ProducerConfig is a Producer's configuration. Every zero field has a default.
@@ -191,6 +193,25 @@ func (p *Producer) PublishErasure(ctx context.Context, e chat.ErasureEvent) erro
 	return p.event(ctx, schemas.UserErased, e.UserID, chat.NewID(), e.At, value)
 }
 
+// PublishPresence is PublishMessage for somebody coming online or going offline.
+func (p *Producer) PublishPresence(ctx context.Context, c chat.PresenceChange) error {
+	value, err := p.codec.EncodePresence(c)
+	if err != nil {
+		return err
+	}
+	return p.event(ctx, schemas.PresenceChanged, c.UserID, chat.NewID(), c.At, value)
+}
+
+// PublishNotification is PublishMessage for a member who is to be called.
+func (p *Producer) PublishNotification(ctx context.Context, n chat.Notification) error {
+	value, err := p.codec.EncodeNotification(n)
+	if err != nil {
+		return err
+	}
+	return p.event(ctx, schemas.NotificationDue, n.UserID, n.ID, n.At, value)
+}
+
+// event publishes a record whose key is an id: that of a conversation, or of a user.
 func (p *Producer) event(ctx context.Context, e schemas.Event, key, id chat.ID, at time.Time, value []byte) error {
 	return p.publish(ctx, p.record(e, key, id, at, value, chat.TraceParent(ctx)))
 }

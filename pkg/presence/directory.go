@@ -243,6 +243,20 @@ func status(online, seen int64) (s chat.PresenceStatus) {
 	return s
 }
 
+// Hide has others see a user as offline from now on, also where the user's gateway has died or they are within the grace. A
+// sweeper announces it. The gateways at which the user is must be told, too: they show the user again if they know no better.
+func (d *Directory) Hide(ctx context.Context, user chat.ID) error {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	shard := shardOf(user)
+	_, err := runAll(ctx, d.cfg.Redis, []call{{
+		script: hideScript,
+		keys:   []string{clockKey(shard), untoldKey(shard), stateKey(user)},
+		args:   []any{gapFor(d.cfg.TTL).Milliseconds(), d.cfg.Settle.Milliseconds(), 0, user.String()},
+	}})
+	return err
+}
+
 // Told confirms that a change was announced. A change that nobody confirms is announced again by a
 // sweeper.
 func (d *Directory) Told(ctx context.Context, change chat.PresenceChange) error {

@@ -4,7 +4,8 @@
 //
 //	gateway    Leases     Connect, Disconnect, OpenRoom, CloseRoom; renews every third of the TTL
 //	deliver    Directory  Owners: where to send
-//	gateway    Directory  Statuses: who is online
+//	gateway    View       Statuses: who is online, as far as one may see it
+//	notify     Directory  Attendances: who was there
 //	presence   Sweeper    finds leases that are over, takes their users offline, has it announced
 //
 // All times in it are Redis's own, read inside the scripts, so the clocks of the processes don't
@@ -22,6 +23,9 @@
 //     shard has settled nobody is taken offline and whoever has no lease is unknown, not offline.
 //   - Who left while Redis was away, or shortly before it forgot, is told to it again, so that their
 //     going offline is announced all the same.
+//   - Whoever is invisible is, to everybody who asks or listens, as they were before they hid, and reachable all the same. Whom
+//     somebody may not see is answered as an id that does not exist.
+//   - What a gateway's leases cost does not depend on when they came: renewals and extensions are spread.
 //   - Every key ends by itself.
 //
 // It does not promise to announce who went offline when both Redis lost its data and the user's gateway

@@ -2,6 +2,7 @@ package presence
 
 import (
 	"testing"
+	"time"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/redis/redistest"
@@ -172,4 +173,45 @@ func TestRedisLosesOneLease(t *testing.T) {
 	if len(w.rooms(conv)) != 1 {
 		t.Error("the room is not registered again")
 	}
+}
+
+// Somebody left, was told to be offline, and comes back at the same gateway at the moment in which Redis is lost: that
+// they came must be told, though the gateway has renewed their lease not long ago.
+func TestComingBackWhileRedisIsLostIsTold(t *testing.T) {
+	w := miniWorld(t)
+	a, user := w.gateway("a"), chat.NewID()
+	w.connect(a, user)
+	w.must(a.Disconnect(t.Context(), user))
+	w.pass(w.grace() + 2*w.unit())
+	w.wantTold("offline")
+	w.move(time.Millisecond)
+	w.mini.SetError("ERR away")
+	if _, err := arrive(t.Context(), a, user); err == nil {
+		t.Fatal("written to a Redis that is away")
+	}
+	w.mini.SetError("")
+	w.mini.FlushAll()
+	w.pass(w.settle() + tellAgain)
+	w.wantStatus(user, "online")
+	w.wantTold("online")
+}
+
+// A goodbye that is told to a Redis that has forgotten says nothing of what others were told; whoever comes after it
+// must be told.
+func TestComingAfterAGoodbyeThatWasForgotten(t *testing.T) {
+	w := miniWorld(t)
+	a, b, user := w.gateway("a"), w.gateway("b"), chat.NewID()
+	w.connect(a, user)
+	w.must(a.Disconnect(t.Context(), user))
+	w.pass(w.grace() + 2*w.unit())
+	w.wantTold("offline")
+	w.move(time.Millisecond)
+	w.mini.FlushAll()
+	w.must(a.Reassert(t.Context())) // it does not know yet that the user is told to be offline
+	if change := w.connect(b, user); change == nil {
+		t.Error("whoever came is not told")
+	}
+	w.pass(w.ttl)
+	w.wantStatus(user, "online")
+	w.wantTold()
 }

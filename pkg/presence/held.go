@@ -54,7 +54,7 @@ type held struct {
 	renewed time.Time // when Redis last confirmed the lease as held; zero: never
 	beats   int       // renewals so far, counted from a random number: leases that came together are not extended together
 	hidden  bool      // the last wish for a lease that lives on was to hide
-	shows   bool      // the wish ends a time of hiding, which Redis has not confirmed
+	shows   bool      // the wish ends a time of hiding or a goodbye, which Redis has not confirmed: others may have been told
 	hides   bool      // the wish ends a time of being seen, which Redis has not confirmed
 	due     int64     // the slot of the wheel at which Run looks at it again
 }
@@ -102,8 +102,8 @@ func (t *table) setLocked(l lease, w wish, now time.Time) (turn uint64) {
 	}
 	if h.wish != w {
 		t.turns++
-		h.shows = w == hold && (h.shows || h.wish == hide || h.wish == guess)
-		h.hides = w == hide && !h.renewed.IsZero() && (h.hides || h.wish == hold || h.wish == guess) || w == leave && h.hides
+		h.shows = w == hold && (h.shows || h.wish == hide || h.wish == guess || h.wish == leave)
+		h.hides = w == hide && !h.renewed.IsZero() && (h.hides || h.wish == hold || h.wish == guess || h.wish == leave && !h.hidden) || w == leave && h.hides
 		h.wish, h.since, h.turn, h.written = w, now, t.turns, false
 		h.hidden = w == hide || w == leave && h.hidden
 	}

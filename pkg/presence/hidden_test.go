@@ -71,6 +71,26 @@ func TestHidingAndShowingIsTold(t *testing.T) {
 	})
 }
 
+// A user hides who is online by a lease alone: their gateway has died, or they have just left.
+func TestHidingWithoutAGateway(t *testing.T) {
+	on(t, func(t *testing.T, w *world) {
+		a, b, dead, gone := w.gateway("a"), w.gateway("b"), chat.NewID(), chat.NewID()
+		w.as(a, dead, chat.Visible)
+		w.as(b, gone, chat.Visible)
+		delete(w.gateways, "a")
+		w.must(b.Disconnect(t.Context(), gone))
+		for _, user := range []chat.ID{dead, gone} {
+			w.must(w.directory().Hide(t.Context(), user))
+			w.must(w.directory().Hide(t.Context(), user))
+			w.wantStatus(user, "offline")
+		}
+		w.pass(2 * w.unit())
+		w.wantTold("offline", "offline")
+		w.pass(w.ttl + w.grace())
+		w.wantTold()
+	})
+}
+
 // The write that ends a time of hiding is lost with its connection: a renewal makes up for it.
 func TestShowingIsCaughtUpWith(t *testing.T) {
 	w := miniWorld(t)
@@ -136,4 +156,24 @@ func TestAttendanceIsUnknownWhileLeasesAreWrittenAgain(t *testing.T) {
 	if _, err := w.directory().Attendances(t.Context(), []chat.ID{chat.NewID()}); err == nil {
 		t.Error("an answer from an empty Redis")
 	}
+}
+
+// Redis forgets while a user is seen at one gateway, and hides at another before the first has written again that they left: only
+// the first knows what others were told.
+func TestHidingElsewhereAfterALossIsTold(t *testing.T) {
+	w := miniWorld(t)
+	a, b, user := w.gateway("a"), w.gateway("b"), chat.NewID()
+	w.as(a, user, chat.Visible)
+	w.move(time.Millisecond)
+	w.mini.SetError("ERR away")
+	if err := a.Disconnect(t.Context(), user); err == nil {
+		t.Fatal("written to a Redis that is away")
+	}
+	w.mini.SetError("")
+	w.mini.FlushAll()
+	if changes := w.as(b, user, chat.Invisible); len(changes) != 0 {
+		t.Errorf("whoever was not seen at b changed %+v", changes)
+	}
+	w.pass(w.settle() + tellAgain)
+	w.wantTold("offline")
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
 	"github.com/dozaar/dozaar/pkg/chat"
@@ -17,7 +18,8 @@ import (
 // The model: users with devices at gateways, which are all that is true. Whatever happens (devices come
 // and go, gateways and sweepers crash, announcements are lost, Redis is away or forgets), what Redis
 // says and what was announced must agree with it in the end, and must never be wrong in the ways that
-// are promised on the way.
+// are promised on the way: nobody is told twice, offline within the grace or with a device, online who is invisible; and
+// while nothing goes wrong, whoever came or went is told so within a TTL and five seconds.
 //
 // Not in the model, because not promised: Redis losing its data while it alone knew something, which
 // is so for a TTL after a gateway crashed, for longer if it is away then, and while a change waits to be told
@@ -32,6 +34,10 @@ type model struct {
 	boots    int
 	devices  map[string]map[chat.ID]bool // by gateway
 	hidden   map[chat.ID]bool            // users who are invisible
+	gone     map[chat.ID]time.Time       // when the last device went
+	left     map[chat.ID]bool            // it said goodbye
+	calm     time.Time                   // since when nothing has gone wrong
+	second   *Sweeper                    // of another presence process
 	away     bool                        // Redis answers nothing
 	lossy    bool                        // announcements fail
 	crashed  time.Time                   // the last crash of a gateway
@@ -49,34 +55,48 @@ func TestModel(t *testing.T) {
 	}
 	m := redistest.StartMini(t)
 	client := redistest.Unhurried(t, m)
-	rapid.Check(t, func(rt *rapid.T) {
-		m.SetError("")
-		m.FlushAll()
-		w := &model{
-			world:   &world{t: t, client: client, ttl: 30 * time.Second, now: m.Now, move: m.Advance, gateways: map[string]*Leases{}},
-			t:       rt,
-			mini:    m,
-			devices: map[string]map[chat.ID]bool{}, hidden: map[chat.ID]bool{}, versions: map[chat.ID]int64{}, online: map[chat.ID]bool{}, blurred: map[chat.ID]bool{},
-		}
-		for i := range 3 {
-			w.users = append(w.users, chat.ID{15: byte(i + 1)})
-			w.boot()
-		}
-		w.sweeper = w.newSweeper()
-		w.passTime(w.settle() + w.unit())
-		rt.Repeat(map[string]func(*rapid.T){
-			"connect":    w.connectOne,
-			"disconnect": w.disconnectOne,
-			"crash":      w.crashOne,
-			"hide":       w.hideOne,
-			"time":       func(rt *rapid.T) { w.passTime(w.units(rt, 20)) },
-			"unswept":    w.unswept,
-			"lossy":      func(*rapid.T) { w.lossy = !w.lossy },
-			"outage":     w.outage,
-			"forget":     w.forget,
-		})
-		w.end()
+	rapid.Check(t, func(rt *rapid.T) { playModel(t, rt, m, client) })
+}
+
+// playModel plays one history.
+func playModel(t testing.TB, rt *rapid.T, m *redistest.Mini, client redis.UniversalClient) {
+	m.SetError("")
+	m.FlushAll()
+	w := &model{
+		world:   &world{t: t, client: client, ttl: 30 * time.Second, now: m.Now, move: m.Advance, gateways: map[string]*Leases{}},
+		t:       rt,
+		mini:    m,
+		devices: map[string]map[chat.ID]bool{}, hidden: map[chat.ID]bool{}, gone: map[chat.ID]time.Time{}, left: map[chat.ID]bool{}, versions: map[chat.ID]int64{}, online: map[chat.ID]bool{}, blurred: map[chat.ID]bool{},
+	}
+	for i := range 3 {
+		w.users = append(w.users, chat.ID{15: byte(i + 1)})
+		w.boot()
+	}
+	w.sweeper, w.second = w.newSweeper(), w.newSweeper()
+	w.calm = w.now()
+	w.passTime(w.settle() + w.unit())
+	rt.Repeat(map[string]func(*rapid.T){
+		"connect":    w.connectOne,
+		"disconnect": w.disconnectOne,
+		"crash":      w.crashOne,
+		"hide":       w.hideOne,
+		"time":       func(rt *rapid.T) { w.passTime(w.units(rt, 20)) },
+		"unswept":    w.unswept,
+		"lossy":      func(*rapid.T) { w.lossy = !w.lossy; w.disturbed() },
+		"outage":     w.outage,
+		"forget":     w.forget,
 	})
+	w.end()
+}
+
+// disturbed notes that something goes wrong now.
+func (w *model) disturbed() { w.calm = w.now() }
+
+// goneNow notes that a user's last device has gone, if it has.
+func (w *model) goneNow(user chat.ID, goodbye bool) {
+	if !w.connected(user) {
+		w.gone[user], w.left[user] = w.now(), goodbye
+	}
 }
 
 // newSweeper hides world's: its announcements are judged, and may be lost.
@@ -100,6 +120,9 @@ func (w *model) tell(c chat.PresenceChange) error {
 		}
 		if !c.Online && w.visible(c.UserID) {
 			w.t.Fatalf("told offline with a device connected: %+v", c)
+		}
+		if at, ok := w.gone[c.UserID]; ok && !c.Online && w.left[c.UserID] && !w.hidden[c.UserID] && !w.blurred[c.UserID] && w.now().Sub(at) < w.grace()-time.Millisecond {
+			w.t.Fatalf("told offline within the grace: %+v", c)
 		}
 		if c.Online && w.hidden[c.UserID] {
 			w.t.Fatalf("told online though invisible: %+v", c)
@@ -125,11 +148,16 @@ func (w *model) visible(user chat.ID) bool { return w.connected(user) && !w.hidd
 // hideOne has a user hide, or show themselves again: every gateway where they are is told.
 func (w *model) hideOne(rt *rapid.T) {
 	_, user := w.pick(rt)
-	w.blurUntold()
-	if !w.connected(user) {
-		w.blurred[user] = true // may be within the grace, and then it is never told that they left
+	if w.away && !w.connected(user) {
+		rt.Skip("it is not done, and said so")
 	}
+	w.blurUntold()
 	w.hidden[user] = !w.hidden[user]
+	if w.hidden[user] && !w.away {
+		if err := w.directory().Hide(context.Background(), user); err != nil {
+			rt.Fatal(err)
+		}
+	}
 	for _, name := range w.names {
 		if w.devices[name][user] {
 			w.arrive(rt, name, user)
@@ -188,6 +216,7 @@ func (w *model) disconnectOne(rt *rapid.T) {
 		rt.Skip("not connected")
 	}
 	delete(w.devices[name], user)
+	w.goneNow(user, true)
 	w.blurUntold()
 	if err := w.gateways[name].Disconnect(context.Background(), user); (err != nil) != w.away {
 		rt.Fatalf("disconnect: %v", err)
@@ -200,8 +229,12 @@ func (w *model) crashOne(rt *rapid.T) {
 	}
 	i := rapid.IntRange(0, len(w.names)-1).Draw(rt, "gateway")
 	name := w.names[i]
+	had := w.devices[name]
 	delete(w.gateways, name)
 	delete(w.devices, name)
+	for user := range had {
+		w.goneNow(user, false)
+	}
 	w.blurUntold()
 	w.names = append(w.names[:i], w.names[i+1:]...)
 	w.crashed = w.now()
@@ -209,16 +242,18 @@ func (w *model) crashOne(rt *rapid.T) {
 }
 
 func (w *model) unswept(rt *rapid.T) {
-	sweeper := w.sweeper
-	w.sweeper = nil
+	first, second := w.sweeper, w.second
+	w.sweeper, w.second = nil, nil
 	w.passTime(w.units(rt, 20))
-	w.sweeper = sweeper
+	w.sweeper, w.second = first, second
+	w.disturbed()
 	w.passTime(w.unit())
 }
 
 // outage begins or ends a time in which Redis answers nothing, though its clock goes on.
 func (w *model) outage(*rapid.T) {
 	w.away = !w.away
+	w.disturbed()
 	if w.away {
 		w.mini.SetError("ERR away")
 	} else {
@@ -244,6 +279,7 @@ func (w *model) forget(rt *rapid.T) {
 	w.move(time.Millisecond) // generations are told apart by the ms
 	w.mini.FlushAll()
 	w.flushed = true
+	w.disturbed()
 	for _, user := range w.users {
 		w.blurred[user] = true
 	}
@@ -301,8 +337,11 @@ func (w *model) passTime(d time.Duration) {
 				w.t.Fatalf("heartbeat: %v", err)
 			}
 		}
-		if w.sweeper != nil {
-			if err := w.sweeper.sweep(context.Background()); (err != nil) != w.away {
+		for _, s := range []*Sweeper{w.sweeper, w.second} {
+			if s == nil {
+				continue
+			}
+			if err := s.sweep(context.Background()); (err != nil) != w.away {
 				w.t.Fatalf("sweep: %v", err)
 			}
 		}
@@ -311,12 +350,34 @@ func (w *model) passTime(d time.Duration) {
 		return
 	}
 	w.flushed = false
+	w.onTime()
 	for user, s := range w.statuses() {
 		switch word := statusWord(s); {
 		case w.visible(user) && word != "online":
 			w.t.Fatalf("%s has a device and is %s", user, word)
 		case w.hidden[user] && w.connected(user) && word == "online":
 			w.t.Fatalf("%s is invisible and seen", user)
+		}
+	}
+}
+
+// onTime holds what was told against the truth, as far as that is old enough and nothing went wrong.
+func (w *model) onTime() {
+	if w.lossy || w.sweeper == nil {
+		return
+	}
+	for user, at := range w.gone {
+		since := at
+		if healed := w.calm.Add(w.settle() + tellAgain); healed.After(since) {
+			since = healed
+		}
+		if !w.connected(user) && w.online[user] && w.now().Sub(since) > w.ttl+5*w.unit() {
+			w.t.Fatalf("%s went %s ago, and others see them online", user, w.now().Sub(at))
+		}
+	}
+	for _, user := range w.users {
+		if w.visible(user) && !w.online[user] && w.now().Sub(w.calm) > w.ttl+w.settle()+tellAgain+5*w.unit() {
+			w.t.Fatalf("%s is there, and others see them offline", user)
 		}
 	}
 }

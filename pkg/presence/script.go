@@ -28,6 +28,8 @@ var (
 	attendancesLua string
 	//go:embed lua/asked.lua
 	askedLua string
+	//go:embed lua/hide.lua
+	hideLua string
 	//go:embed lua/due.lua
 	dueLua string
 	//go:embed lua/expire.lua
@@ -44,6 +46,7 @@ var (
 	statusesScript = redis.NewScript(preludeLua + statusesLua)
 	attendScript   = redis.NewScript(preludeLua + attendancesLua)
 	askedScript    = redis.NewScript(preludeLua + askedLua)
+	hideScript     = redis.NewScript(preludeLua + hideLua)
 	dueScript      = redis.NewScript(preludeLua + dueLua)
 	expireScript   = redis.NewScript(preludeLua + expireLua)
 	claimScript    = redis.NewScript(preludeLua + claimLua)

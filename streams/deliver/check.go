@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/kafka"
@@ -109,25 +108,6 @@ func judge[T any](ctx context.Context, d *Deliver, k kind[T], r kafka.Record) (v
 	return value, nil, nil
 }
 
-func checkMessage(m chat.Message) error {
-	if err := (chat.Draft{Text: m.Text, AttachmentURLs: m.AttachmentURLs}).Validate(); err != nil {
-		return err
-	}
-	if err := m.Sender.Validate(); err != nil {
-		return err
-	}
-	none := chat.ID{}
-	switch {
-	case m.ConversationID == none:
-		return errors.New("there is no conversation id")
-	case m.ID == none:
-		return errors.New("there is no message id")
-	case m.ClientMessageID != none && m.ID != chat.MessageID(m.ConversationID, m.Sender.ID, m.ClientMessageID):
-		return errors.New("the message id does not follow from conversation, sender and client message id")
-	}
-	return checkTime(m.CreatedAt)
-}
-
 func checkReceipt(r chat.Receipt) error {
 	for _, id := range []chat.ID{r.ConversationID, r.UserID, r.MessageID, r.SenderID} {
 		if id == (chat.ID{}) {
@@ -137,7 +117,7 @@ func checkReceipt(r chat.Receipt) error {
 	if r.Seq < 1 {
 		return fmt.Errorf("seq is %d; numbers start at 1", r.Seq)
 	}
-	return checkTime(r.At)
+	return chat.ValidateTime(r.At)
 }
 
 func checkConversationEvent(e chat.ConversationEvent) error {
@@ -146,14 +126,6 @@ func checkConversationEvent(e chat.ConversationEvent) error {
 	}
 	if e.Change != chat.Created && e.UserID == (chat.ID{}) {
 		return errors.New("there is no user id")
-	}
-	return nil
-}
-
-// checkTime refuses what not every store and every client can represent.
-func checkTime(t time.Time) error {
-	if year := t.UTC().Year(); year < 1970 || year > 9999 {
-		return fmt.Errorf("the time is in the year %d", year)
 	}
 	return nil
 }

@@ -94,6 +94,8 @@ type Config struct {
 	// ParkAfter, 250 ms, waits for what is away rather than for its turn, and counts no more.
 	Slices    int
 	ParkAfter time.Duration
+	// MarksEvery is how often one partition of receipts is read at most: 200 ms. What comes meanwhile is stored together.
+	MarksEvery time.Duration
 	// Reads is how many members of conversations a batch of receipts reads at once: 16.
 	Reads int
 }
@@ -108,6 +110,7 @@ func (c Config) withDefaults() Config {
 		{&c.RetryFirst, 50 * time.Millisecond},
 		{&c.RetryMax, 5 * time.Second},
 		{&c.ParkAfter, 250 * time.Millisecond},
+		{&c.MarksEvery, 200 * time.Millisecond},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
@@ -172,7 +175,7 @@ func (d *Deliver) Worker(topic string, partition int32) kafka.Worker {
 	case schemas.TopicMessages:
 		return newMessageWorker(d)
 	case schemas.TopicReceipts:
-		return kafka.InOrder(receiptWorker{d}.process)
+		return paced{kafka.InOrder(receiptWorker{d}.process), d.MarksEvery}
 	case schemas.TopicConversations:
 		return kafka.InOrder(conversationWorker{d}.process)
 	}

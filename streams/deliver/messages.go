@@ -91,7 +91,7 @@ func (w *messageWorker) sift(ctx context.Context, records []kafka.Record, in *la
 	return sift(ctx, w.Deliver, kind[chat.Message]{
 		decode: w.Decoder.DecodeMessage,
 		key:    func(m chat.Message) chat.ID { return m.ConversationID },
-		check:  checkMessage,
+		check:  chat.Message.Validate,
 	}, records, func(passed []sound[chat.Message]) {
 		entries := make([]entry, len(passed))
 		for i, p := range passed {

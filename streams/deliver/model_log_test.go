@@ -60,7 +60,7 @@ func (l *simLog) append(m chat.Message, hole int64, badBytes, badKey bool) {
 			Key: []byte(key), Value: value, Time: simTime,
 		},
 		message: m,
-		refused: badBytes || badKey || checkMessage(m) != nil,
+		refused: badBytes || badKey || m.Validate() != nil,
 	}
 	l.end++
 	id := identity{m.ConversationID, m.ID}

@@ -69,7 +69,7 @@ func (o *outside) deliver() *Deliver {
 	return New(Config{
 		Store: o, Owners: o, Sender: o, DeadLetters: o, Publisher: o, Decoder: o, Logger: slog.New(slog.DiscardHandler),
 		Registerer: o.registry, Clock: o.clock,
-		RelayPatience: 20 * time.Millisecond, RetryFirst: time.Microsecond, RetryMax: time.Millisecond, Reads: 1,
+		RelayPatience: 20 * time.Millisecond, RetryFirst: time.Microsecond, RetryMax: time.Millisecond, MarksEvery: time.Nanosecond, Reads: 1,
 	})
 }
 

@@ -1,9 +1,13 @@
 package deliver
 
 import (
+	"context"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/kafka"
@@ -68,6 +72,72 @@ func readsOf(list []relay.Addressed) (out string) {
 		out += a.Gateway + " " + a.Envelope.Read.MessageID.String() + "\n"
 	}
 	return out
+}
+
+// one gives the records of a partition one by one, each some time after the last one.
+type one struct {
+	records []kafka.Record
+	every   time.Duration
+	began   time.Time
+	done    int
+}
+
+func (o *one) Take(ctx context.Context) ([]kafka.Record, error) {
+	if len(o.records) == 0 {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	ready := min(len(o.records), int(time.Since(o.began)/o.every)-o.done)
+	if ready < 1 {
+		time.Sleep(time.Until(o.began.Add(time.Duration(o.done+1) * o.every)))
+		ready = 1
+	}
+	taken := o.records[:ready]
+	o.records, o.done = o.records[ready:], o.done+ready
+	return taken, nil
+}
+
+func (o *one) Done(...chat.Position) {}
+
+// A reader marks a thousand messages one by one, within five seconds: each is told, and few are written.
+func TestAThousandMarksAreFewWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOutside(t)
+		o.converse(deal, ann, bob)
+		o.byUser[ann.UserID] = []string{"g1"}
+		d := o.deliver()
+		d.MarksEvery = Config{}.withDefaults().MarksEvery
+		var marks []kafka.Record
+		for seq := range int64(1000) {
+			marks = append(marks, o.receipt(seq, reads(deal, bob, seq+1, ann)))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		began := time.Now()
+		go func() {
+			ended <- d.Worker(schemas.TopicReceipts, 0).Run(ctx, &one{records: marks, every: 5 * time.Millisecond, began: began})
+		}()
+		time.Sleep(6 * time.Millisecond)
+		synctest.Wait()
+		if len(o.sent) != 1 {
+			t.Errorf("%d told at once, want the first", len(o.sent))
+		}
+		time.Sleep(10 * time.Second)
+		cancel()
+		<-ended
+		writes := 0
+		for _, call := range o.calls {
+			if strings.HasPrefix(call, "PutReadMarks") {
+				writes++
+			}
+		}
+		if writes > 30 || len(o.sent) != 1000 {
+			t.Errorf("%d writes, %d told", writes, len(o.sent))
+		}
+		if got, _ := o.ReadSeq(t.Context(), deal, bob.UserID); got != 1000 {
+			t.Errorf("mark %d", got)
+		}
+	})
 }
 
 // Marks are stored before they are told, and Redis is not waited for long.

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/metric"
 	"github.com/dozaar/dozaar/pkg/relay"
 )
 
@@ -35,11 +36,17 @@ type Relay interface {
 	Send(ctx context.Context, envelopes []relay.Addressed) error
 }
 
-// Config makes an Announcer. Peers, Directory and Relay are required.
+// Publisher puts a change into Kafka. It returns once all in-sync replicas have it, or with an error.
+type Publisher interface {
+	PublishPresence(ctx context.Context, change chat.PresenceChange) error
+}
+
+// Config makes an Announcer. Peers, Directory, Relay and Publisher are required.
 type Config struct {
 	Peers     Peers
 	Directory Directory
 	Relay     Relay
+	Publisher Publisher
 	Off       bool // nobody is told of anything: changes are confirmed, and that is all
 
 	MaxPeers int           // people told of one change, most recent first; required
@@ -55,6 +62,7 @@ type Config struct {
 type Announcer struct {
 	cfg    Config
 	log    *slog.Logger
+	record *record
 	queues []chan chat.PresenceChange // one per worker; a user's changes go to one of them, in order
 	total  *prometheus.CounterVec
 }
@@ -67,7 +75,7 @@ func NewAnnouncer(cfg Config) *Announcer {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &Announcer{cfg: cfg, log: cfg.Logger, total: newTotal(cfg.Registerer)}
+	a := &Announcer{cfg: cfg, log: cfg.Logger, total: newTotal(cfg.Registerer), record: newRecord(cfg)}
 	for range cfg.Workers {
 		a.queues = append(a.queues, make(chan chat.PresenceChange, cfg.Queue))
 	}
@@ -98,9 +106,11 @@ func (a *Announcer) queue(user chat.ID) chan chat.PresenceChange {
 	return a.queues[binary.BigEndian.Uint32(user[12:])%uint32(len(a.queues))]
 }
 
-// Run announces what is queued until ctx ends. What is still queued then stays unconfirmed.
+// Run announces what is queued until ctx ends. What is still queued then stays unconfirmed. What was told is put into Kafka
+// beside it.
 func (a *Announcer) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.record.run(ctx) })
 	for _, queue := range a.queues {
 		g.Go(func() error {
 			for {
@@ -125,6 +135,9 @@ func (a *Announcer) announce(ctx context.Context, change chat.PresenceChange) {
 	}, backoff.WithMaxTries(3))
 	if err == nil {
 		a.total.WithLabelValues(state(change), "told").Inc()
+		if !a.cfg.Off {
+			a.record.add(change)
+		}
 		return
 	}
 	a.total.WithLabelValues(state(change), "failed").Inc()
@@ -187,21 +200,9 @@ func state(change chat.PresenceChange) string {
 	return "offline"
 }
 
-// newTotal registers the counter, or finds the one of another announcer in this process.
 func newTotal(reg prometheus.Registerer) *prometheus.CounterVec {
-	total := prometheus.NewCounterVec(prometheus.CounterOpts{
+	return metric.Registered(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "dozaar_presence_announcements_total",
 		Help: "Changes of presence, by state (online, offline) and result: told, failed, dropped (the queue was full).",
-	}, []string{"state", "result"})
-	if reg == nil {
-		return total
-	}
-	err := reg.Register(total)
-	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
-		return already.ExistingCollector.(*prometheus.CounterVec)
-	}
-	if err != nil {
-		panic(err) // a name or help text that contradicts another one: a fault of the program
-	}
-	return total
+	}, []string{"state", "result"}))
 }

@@ -26,12 +26,15 @@ type town struct {
 	asked  int // the limit given to Peers
 	owners map[chat.ID][]string
 	asking []string
-	fails  int // Send fails so many times
-	block  chan struct{}
-	inside chan struct{} // with block: a worker waits
-	sent   [][]relay.Addressed
-	told   []chat.PresenceChange
-	signal chan struct{}
+
+	kafka    error // what every publish answers
+	recorded []chat.PresenceChange
+	fails    int // Send fails so many times
+	block    chan struct{}
+	inside   chan struct{} // with block: a worker waits
+	sent     [][]relay.Addressed
+	told     []chat.PresenceChange
+	signal   chan struct{}
 }
 
 func newTown(peers ...chat.ID) *town {
@@ -86,6 +89,16 @@ func (w *town) Told(_ context.Context, c chat.PresenceChange) error {
 	return nil
 }
 
+func (w *town) PublishPresence(ctx context.Context, c chat.PresenceChange) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.kafka != nil {
+		return w.kafka
+	}
+	w.recorded = append(w.recorded, c)
+	return ctx.Err()
+}
+
 func (w *town) wait(t *testing.T, n int) {
 	t.Helper()
 	for range n {
@@ -99,7 +112,7 @@ func (w *town) wait(t *testing.T, n int) {
 
 func run(t *testing.T, w *town, cfg Config) *Announcer {
 	t.Helper()
-	cfg.Peers, cfg.Directory, cfg.Relay, cfg.MaxPeers = w, w, w, 500
+	cfg.Peers, cfg.Directory, cfg.Relay, cfg.Publisher, cfg.MaxPeers = w, w, w, w, 500
 	a := NewAnnouncer(cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -300,7 +313,7 @@ func (s sweeper) Run(ctx context.Context) error {
 
 func TestRoleRuns(t *testing.T) {
 	w := newTown()
-	a := NewAnnouncer(Config{Peers: w, Directory: w, Relay: w})
+	a := NewAnnouncer(Config{Peers: w, Directory: w, Relay: w, Publisher: w, MaxPeers: 500})
 	broken := errors.New("broken")
 	if err := New(sweeper{broken}, a).Run(t.Context()); !errors.Is(err, broken) {
 		t.Errorf("Run: %v", err)

@@ -24,9 +24,10 @@ type product struct {
 	gateways  []*process // `all`, if it is one process
 	delivers  []*process
 	presences []*process
+	notifies  []*process
 }
 
-// start runs the product with its page: in one process, or as two gateways, two delivers and a presence. extra adds to
+// start runs the product with its page: in one process, or as two gateways, two delivers, a presence and a notify. extra adds to
 // the environment of each.
 func start(t *testing.T, extra ...string) *product {
 	t.Helper()
@@ -61,7 +62,7 @@ func all(t *testing.T, n int, flags, extra []string) *product {
 	for range n {
 		all = append(all, newProcess(t, append([]string{"all"}, flags...), extra...))
 	}
-	return &product{t: t, gateways: all, delivers: all, presences: all}
+	return &product{t: t, gateways: all, delivers: all, presences: all, notifies: all}
 }
 
 // roles is each role on its own, on the engines of the environment.
@@ -78,12 +79,13 @@ func roles(t *testing.T, gateways, delivers int, flags, extra []string) *product
 		gateways:  role(gateways, append([]string{"gateway"}, flags...)...),
 		delivers:  role(delivers, "deliver"),
 		presences: role(1, "presence"),
+		notifies:  role(1, "notify"),
 	}
 }
 
 // processes are those it consists of, each once.
 func (p *product) processes() (all []*process) {
-	for _, one := range slices.Concat(p.gateways, p.delivers, p.presences) {
+	for _, one := range slices.Concat(p.gateways, p.delivers, p.presences, p.notifies) {
 		if !slices.Contains(all, one) {
 			all = append(all, one)
 		}

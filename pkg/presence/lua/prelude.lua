@@ -40,6 +40,7 @@ end
 local function flip(state, version, online)
   version = math.max((tonumber(version) or 0) + 1, now)
   redis.call('HSET', state, 'online', online, 'version', int(version), 'at', NOW)
+  redis.call('HDEL', state, 'doubt')
   redis.call('PEXPIRE', state, KEEP)
   return version
 end

@@ -25,8 +25,12 @@ local function say(i, word, version)
 end
 
 local function leave(i, user, leases, state, wish, ms)
-  local s = redis.call('HMGET', state, 'online', 'version')
+  local s = redis.call('HMGET', state, 'online', 'version', 'doubt')
   local before = tonumber(redis.call('ZSCORE', leases, instance))
+  if s[1] == '0' and s[3] and wish == 'leave' then -- here they were seen, and they hid where that was not known
+    flip(state, s[2], '0')
+    tell(untold, user, delay)
+  end
   if s[1] == '0' or wish == 'withdraw' and not before then
     redis.call('ZREM', leases, instance)
     return say(i, 'gone', 0)
@@ -35,7 +39,10 @@ local function leave(i, user, leases, state, wish, ms)
   if not before or before > ends then
     redis.call('ZADD', leases, int(ends), instance)
     redis.call('PEXPIRE', leases, keep)
-    if not s[1] then flip(state, s[2], '1') end
+    if not s[1] then
+      flip(state, s[2], '1')
+      redis.call('HSET', state, 'doubt', '1') -- who knows what others were told
+    end
     redis.call('HSET', state, 'seen', NOW)
   end
   local last = redis.call('ZRANGE', leases, -1, -1, 'WITHSCORES')
@@ -54,13 +61,15 @@ local function hide(i, user, leases, state, wish, ms)
   local added = redis.call('ZADD', leases, ends, instance)
   redis.call('PEXPIRE', leases, keep)
   redis.call('ZREMRANGEBYSCORE', leases, '-inf', NOW)
-  local s = redis.call('HMGET', state, 'online', 'version')
+  local s = redis.call('HMGET', state, 'online', 'version', 'doubt')
+  local news = s[1] == '1' or wish == 'vanish' and (not s[1] or s[3])
   local version = 0
-  if s[1] ~= '0' then version = flip(state, s[2], '0') end
+  if s[1] ~= '0' or news then version = flip(state, s[2], '0') end
+  if not s[1] and not news then redis.call('HSET', state, 'doubt', '1') end
   redis.call('HSET', state, 'hidden', '1')
   redis.call('PEXPIRE', state, KEEP)
   if added == 1 then came(state) end
-  if s[1] == '1' or not s[1] and wish == 'vanish' then
+  if news then
     redis.call('HSET', state, 'seen', NOW)
     tell(untold, user, delay)
     say(i, 'hid', version)
@@ -80,9 +89,9 @@ local function hold(i, user, leases, state, wish, ms)
   end
   -- A lease that was there stands for a user who is online: only the sweeper takes the last one away.
   if added == 1 or wish == 'connect' then
-    local s = redis.call('HMGET', state, 'online', 'version')
+    local s = redis.call('HMGET', state, 'online', 'version', 'doubt')
     if added == 1 then came(state) end
-    if s[1] ~= '1' then
+    if s[1] ~= '1' or s[3] then
       redis.call('HDEL', state, 'hidden')
       local version = flip(state, s[2], '1')
       if s[1] or wish == 'connect' or wish == 'renew' then

@@ -1,0 +1,178 @@
+package notify
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/kafka"
+	"github.com/dozaar/dozaar/schemas"
+)
+
+// DeadLetters takes a record that could not be posted; nil means that Kafka has it.
+type DeadLetters interface {
+	DeadLetter(ctx context.Context, record kafka.Record, why error) error
+}
+
+// A NotificationDecoder reads values. schemas.ErrPoison says that the bytes are to blame.
+type NotificationDecoder interface {
+	DecodeNotification(value []byte) (chat.Notification, error)
+}
+
+// WebhookConfig is what Webhook needs. What has a value beside it has that default.
+type WebhookConfig struct {
+	URL         string // where to post; http or https
+	Secret      []byte // signs each post; see Sign
+	DeadLetters DeadLetters
+	Decoder     NotificationDecoder
+
+	Timeout  time.Duration // of one attempt: 10 s
+	Patience time.Duration // of all attempts together: 1 min
+	MaxAge   time.Duration // past this a notification is passed over: 1 h
+
+	Clock      func() time.Time      // time.Now
+	Logger     *slog.Logger          // nil: nothing is logged
+	Registerer prometheus.Registerer // nil: metrics are counted and not exported
+}
+
+// Webhook posts notifications to the marketplace, as webhooks of the Standard Webhooks specification, so that any library
+// for it can verify them. A status below 300 takes one; 408, 425, 429 and those of 500 on, and no answer, are tried again, with
+// jitter, and not before a Retry-After; anything else, and patience that has ended, puts it into the dead letters. No
+// redirect is followed: it would take the notification where nobody wanted it.
+type Webhook struct {
+	cfg     WebhookConfig
+	client  *http.Client
+	metrics *webhookMetrics
+}
+
+// postsAtOnce is how many notifications of one partition are posted beside each other.
+const postsAtOnce = 16
+
+// NewWebhook returns one.
+func NewWebhook(cfg WebhookConfig) *Webhook {
+	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
+	cfg.Patience = cmp.Or(cfg.Patience, time.Minute)
+	cfg.MaxAge = cmp.Or(cfg.MaxAge, time.Hour)
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 2 * postsAtOnce
+	return &Webhook{cfg: cfg, metrics: newWebhookMetrics(cfg.Registerer), client: &http.Client{
+		Timeout: cfg.Timeout, Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// Topics are what its workers read.
+func (*Webhook) Topics() []string { return []string{schemas.TopicNotifications} }
+
+// Worker is the worker of one assignment of a partition of chat.notifications.
+func (w *Webhook) Worker(string, int32) kafka.Worker {
+	return kafka.InOrder(func(ctx context.Context, records []kafka.Record) error {
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(postsAtOnce)
+		for _, r := range records {
+			group.Go(func() error { return w.one(ctx, r) })
+		}
+		return group.Wait()
+	})
+}
+
+// Close ends idle connections.
+func (w *Webhook) Close() { w.client.CloseIdleConnections() }
+
+// one posts a record's notification. It fails only when ctx has ended.
+func (w *Webhook) one(ctx context.Context, r kafka.Record) error {
+	var n chat.Notification
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		var err error
+		if n, err = w.cfg.Decoder.DecodeNotification(r.Value); errors.Is(err, schemas.ErrPoison) {
+			err = backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	}, backoff.WithMaxElapsedTime(0))
+	if err != nil {
+		return w.bury(ctx, r, err)
+	}
+	if w.cfg.Clock().Sub(n.At) > w.cfg.MaxAge {
+		w.metrics.posts.WithLabelValues("late").Inc()
+		return nil
+	}
+	body, err := json.Marshal(payloadOf(n))
+	if err != nil {
+		return w.bury(ctx, r, err)
+	}
+	_, err = backoff.Retry(ctx, func() (struct{}, error) {
+		return struct{}{}, w.post(ctx, n.ID, body)
+	}, backoff.WithMaxElapsedTime(w.cfg.Patience))
+	if err != nil {
+		return w.bury(ctx, r, fmt.Errorf("webhook: %w", err))
+	}
+	w.metrics.posts.WithLabelValues("taken").Inc()
+	return nil
+}
+
+// bury returns when the dead letters have the record. A worker that is stopped buries nothing.
+func (w *Webhook) bury(ctx context.Context, r kafka.Record, why error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		return struct{}{}, w.cfg.DeadLetters.DeadLetter(ctx, r, why)
+	}, backoff.WithMaxElapsedTime(0))
+	if err == nil {
+		w.metrics.posts.WithLabelValues("dead").Inc()
+	}
+	return err
+}
+
+// post is one attempt. backoff.Permanent where no other one helps.
+func (w *Webhook) post(ctx context.Context, id chat.ID, body []byte) error {
+	began := time.Now()
+	defer func() { w.metrics.seconds.Observe(time.Since(began).Seconds()) }()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.cfg.URL, bytes.NewReader(body))
+	if err != nil {
+		return backoff.Permanent(err)
+	}
+	at := w.cfg.Clock()
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("User-Agent", "Dozaar")
+	request.Header.Set("webhook-id", id.String())
+	request.Header.Set("webhook-timestamp", strconv.FormatInt(at.Unix(), 10))
+	request.Header.Set("webhook-signature", Sign(w.cfg.Secret, id.String(), at, body))
+	answer, err := w.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // so that the connection can be used again
+	switch status := answer.StatusCode; {
+	case status < 300:
+		return nil
+	case status == http.StatusRequestTimeout || status == http.StatusTooEarly || status == http.StatusTooManyRequests || status >= 500:
+		err := fmt.Errorf("answered %s", answer.Status)
+		if seconds, parseErr := strconv.Atoi(answer.Header.Get("Retry-After")); parseErr == nil && seconds > 0 {
+			return errors.Join(err, backoff.RetryAfter(seconds))
+		}
+		return err
+	default:
+		return backoff.Permanent(fmt.Errorf("answered %s", answer.Status))
+	}
+}
