@@ -30,7 +30,8 @@ func TestMetricsAreDocumented(t *testing.T) {
 	w.cfg.Presence = PresenceConfig{PresenceGrace: time.Second, TypingTTL: time.Second}
 	w.cfg.Sockets = SocketConfig{MaxFrame: 1 << 18, SocketBuffer: 1 << 20, ConnectTimeout: time.Second}
 	roles := map[string]*role{}
-	for _, name := range []string{roleGateway, roleDeliver, rolePresence} {
+	w.cfg.Notify = NotifyConfig{NotifyDelay: time.Second, NotifyWebhookURL: "http://127.0.0.1:1", NotifyWebhookSecret: NewSecret(strings.Repeat("s", leastWebhookSecret))}
+	for _, name := range []string{roleGateway, roleDeliver, rolePresence, roleNotify} {
 		roles[name] = w.start(name)
 	}
 	page, err := os.ReadFile(metricsPage)

@@ -46,7 +46,9 @@ func (p *process) fromNow(c clients, name string, topics []string, worker func(t
 }
 
 // groupBeside is a group named as deliver's is.
-func groupBeside(delivers, name string) string { return strings.Replace(delivers, "deliver", name, 1) }
+func groupBeside(delivers, name string) string {
+	return strings.Replace(delivers, "-deliver", "-"+name, 1)
+}
 
 // leastWebhookSecret is what Standard Webhooks asks for, in bytes.
 const leastWebhookSecret = 24

@@ -23,45 +23,46 @@ type situation struct {
 
 // The series that alerts look at, in good health: ten of each in a minute.
 var healthy = map[string]string{
-	`dozaar_socketio_connects_total`:                                                   `0+10x800`,
-	`dozaar_gateway_connects_refused_total{code="unavailable"}`:                        `0x800`,
-	`dozaar_gateway_connects_refused_total{code="unauthorized"}`:                       `0+50x800`, // their own fault
-	`dozaar_socketio_refusals_total{why="too many connections"}`:                       `0+50x800`,
-	`dozaar_gateway_events_total{event="send:message",code="ok"}`:                      `0+10x800`,
-	`dozaar_gateway_events_total{event="send:message",code="unavailable"}`:             `0x800`,
-	`dozaar_gateway_events_total{event="send:message",code="rate_limited"}`:            `0+50x800`,
-	`dozaar_gateway_events_total{event="join:conversation",code="unavailable"}`:        `0+50x800`, // not a send
-	`dozaar_gateway_send_to_delivered_seconds_count`:                                   `0+10x800`,
-	`dozaar_gateway_send_to_delivered_seconds_bucket{le="1"}`:                          `0+10x800`,
-	`dozaar_gateway_send_to_delivered_seconds_bucket{le="2"}`:                          `0+10x800`,
-	`dozaar_gateway_catch_ups_total{result="recovered"}`:                               `0+10x800`,
-	`dozaar_gateway_catch_ups_total{result="failed"}`:                                  `0x800`,
-	`dozaar_gateway_catch_ups_total{result="refused"}`:                                 `0+50x800`,
-	`dozaar_http_requests_total{route="GET /v1/conversations",code="200"}`:             `0+10x800`,
-	`dozaar_http_requests_total{route="GET /v1/conversations",code="404"}`:             `0+50x800`,
-	`dozaar_http_requests_total{route="GET /v1/presence",code="503"}`:                  `0+50x800`, // no history
-	`dozaar_kafka_produced_records_total{topic="chat.messages"}`:                       `0+10x800`,
-	`dozaar_kafka_produce_failures_total{topic="chat.messages"}`:                       `0x800`,
-	`dozaar_kafka_consumer_lag_seconds{group="g",topic="chat.messages",partition="0"}`: `1x800`,
-	`dozaar_kafka_consumer_lag_records{group="g",topic="chat.messages",partition="0"}`: `10x800`,
-	`dozaar_kafka_rebalanced_partitions_total{group="g",event="revoked"}`:              `0x800`,
-	`dozaar_kafka_rebalanced_partitions_total{group="g",event="assigned"}`:             `0+1x800`,
-	`dozaar_gateway_sessions{instance="a"}`:                                            `100x800`,
-	`up{job="gateway",instance="a"}`:                                                   `1x800`,
-	`up{job="node",instance="elsewhere"}`:                                              `0x800`, // not ours
-	`process_start_time_seconds{instance="a"}`:                                         `7x800`,
-	`process_start_time_seconds{instance="elsewhere"}`:                                 `0+1x800`,
-	`dozaar_build_info{instance="a"}`:                                                  `1x800`,
-	`dozaar_deliver_dead_letters_total{topic="chat.messages",reason="undecodable"}`:    `3x800`,
-	`dozaar_store_operation_failures_total`:                                            `0x800`,
-	`dozaar_store_operation_seconds_count`:                                             `0+100x800`,
-	`dozaar_redis_up{instance="a"}`:                                                    `1x800`,
-	`dozaar_auth_keys_refreshed_timestamp_seconds{instance="a",source="jwks"}`:         `0+60x800`,
-	`dozaar_auth_keys_refreshed_timestamp_seconds{instance="b",source="file"}`:         `0x800`, // there is none
-	`dozaar_socketio_send_overflows_total`:                                             `0x800`,
-	`dozaar_socketio_connections{transport="websocket"}`:                               `100x800`,
-	`dozaar_socketio_panics_total{instance="a"}`:                                       `0x800`,
-	`dozaar_http_panics_total{instance="a"}`:                                           `0x800`,
+	`dozaar_socketio_connects_total`:                                                                `0+10x800`,
+	`dozaar_gateway_connects_refused_total{code="unavailable"}`:                                     `0x800`,
+	`dozaar_gateway_connects_refused_total{code="unauthorized"}`:                                    `0+50x800`, // their own fault
+	`dozaar_socketio_refusals_total{why="too many connections"}`:                                    `0+50x800`,
+	`dozaar_gateway_events_total{event="send:message",code="ok"}`:                                   `0+10x800`,
+	`dozaar_gateway_events_total{event="send:message",code="unavailable"}`:                          `0x800`,
+	`dozaar_gateway_events_total{event="send:message",code="rate_limited"}`:                         `0+50x800`,
+	`dozaar_gateway_events_total{event="join:conversation",code="unavailable"}`:                     `0+50x800`, // not a send
+	`dozaar_gateway_send_to_delivered_seconds_count`:                                                `0+10x800`,
+	`dozaar_gateway_send_to_delivered_seconds_bucket{le="1"}`:                                       `0+10x800`,
+	`dozaar_gateway_send_to_delivered_seconds_bucket{le="2"}`:                                       `0+10x800`,
+	`dozaar_gateway_catch_ups_total{result="recovered"}`:                                            `0+10x800`,
+	`dozaar_gateway_catch_ups_total{result="failed"}`:                                               `0x800`,
+	`dozaar_gateway_catch_ups_total{result="refused"}`:                                              `0+50x800`,
+	`dozaar_http_requests_total{route="GET /v1/conversations",code="200"}`:                          `0+10x800`,
+	`dozaar_http_requests_total{route="GET /v1/conversations",code="404"}`:                          `0+50x800`,
+	`dozaar_http_requests_total{route="GET /v1/presence",code="503"}`:                               `0+50x800`, // no history
+	`dozaar_kafka_produced_records_total{topic="chat.messages"}`:                                    `0+10x800`,
+	`dozaar_kafka_produce_failures_total{topic="chat.messages"}`:                                    `0x800`,
+	`dozaar_kafka_consumer_lag_seconds{group="dozaar-deliver",topic="chat.messages",partition="0"}`: `1x800`,
+	`dozaar_kafka_consumer_lag_seconds{group="dozaar-notify",topic="chat.messages",partition="0"}`:  `70x800`, // always late
+	`dozaar_kafka_consumer_lag_records{group="dozaar-deliver",topic="chat.messages",partition="0"}`: `10x800`,
+	`dozaar_kafka_rebalanced_partitions_total{group="dozaar-deliver",event="revoked"}`:              `0x800`,
+	`dozaar_kafka_rebalanced_partitions_total{group="dozaar-deliver",event="assigned"}`:             `0+1x800`,
+	`dozaar_gateway_sessions{instance="a"}`:                                                         `100x800`,
+	`up{job="gateway",instance="a"}`:                                                                `1x800`,
+	`up{job="node",instance="elsewhere"}`:                                                           `0x800`, // not ours
+	`process_start_time_seconds{instance="a"}`:                                                      `7x800`,
+	`process_start_time_seconds{instance="elsewhere"}`:                                              `0+1x800`,
+	`dozaar_build_info{instance="a"}`:                                                               `1x800`,
+	`dozaar_deliver_dead_letters_total{topic="chat.messages",reason="undecodable"}`:                 `3x800`,
+	`dozaar_store_operation_failures_total`:                                                         `0x800`,
+	`dozaar_store_operation_seconds_count`:                                                          `0+100x800`,
+	`dozaar_redis_up{instance="a"}`:                                                                 `1x800`,
+	`dozaar_auth_keys_refreshed_timestamp_seconds{instance="a",source="jwks"}`:                      `0+60x800`,
+	`dozaar_auth_keys_refreshed_timestamp_seconds{instance="b",source="file"}`:                      `0x800`, // there is none
+	`dozaar_socketio_send_overflows_total`:                                                          `0x800`,
+	`dozaar_socketio_connections{transport="websocket"}`:                                            `100x800`,
+	`dozaar_socketio_panics_total{instance="a"}`:                                                    `0x800`,
+	`dozaar_http_panics_total{instance="a"}`:                                                        `0x800`,
 }
 
 const gone = "_x5000" // no such series
@@ -110,13 +111,13 @@ var situations = []situation{
 		[]string{"DozaarHistoryBurnSlow"}},
 
 	// What is in no ratio.
-	{"the oldest message waits", "1h", map[string]string{`dozaar_kafka_consumer_lag_seconds{group="g",topic="chat.messages",partition="0"}`: `1x55 31+60x20`},
-		[]string{`DozaarMessagesWait{group="g",topic="chat.messages"}`}},
-	{"receipts wait", "1h", map[string]string{`dozaar_kafka_consumer_lag_seconds{group="g",topic="chat.receipts",partition="0"}`: `1x55 31+60x20`}, nil},
-	{"nobody delivers", "1h", map[string]string{`dozaar_kafka_consumer_lag_seconds{group="g",topic="chat.messages",partition="0"}`: `1x50 stale`},
+	{"the oldest message waits", "1h", map[string]string{`dozaar_kafka_consumer_lag_seconds{group="dozaar-deliver",topic="chat.messages",partition="0"}`: `1x55 31+60x20`},
+		[]string{`DozaarMessagesWait{group="dozaar-deliver",topic="chat.messages"}`}},
+	{"receipts wait", "1h", map[string]string{`dozaar_kafka_consumer_lag_seconds{group="dozaar-deliver",topic="chat.receipts",partition="0"}`: `1x55 31+60x20`}, nil},
+	{"nobody delivers", "1h", map[string]string{`dozaar_kafka_consumer_lag_seconds{group="dozaar-deliver",topic="chat.messages",partition="0"}`: `1x50 stale`},
 		[]string{"DozaarNobodyDelivers"}},
 	{"nobody delivers, and nobody sends", "1h", map[string]string{
-		`dozaar_kafka_consumer_lag_seconds{group="g",topic="chat.messages",partition="0"}`: gone, `dozaar_kafka_produced_records_total{topic="chat.messages"}`: `9x800`,
+		`dozaar_kafka_consumer_lag_seconds{group="dozaar-deliver",topic="chat.messages",partition="0"}`: gone, `dozaar_kafka_produced_records_total{topic="chat.messages"}`: `9x800`,
 	}, nil},
 	{"no gateway", "1h", map[string]string{`dozaar_gateway_sessions{instance="a"}`: `100x50 stale`}, []string{"DozaarNoGateway"}},
 	{"one gateway of two", "1h", map[string]string{`dozaar_gateway_sessions{instance="b"}`: `100x50 stale`}, nil},
@@ -136,9 +137,9 @@ var situations = []situation{
 	{"the store fails once", "1h", map[string]string{`dozaar_store_operation_failures_total`: `0x58 1x20`}, nil},
 	{"Redis is away", "1h", map[string]string{`dozaar_redis_up{instance="a"}`: `1x50 0x20`}, []string{`DozaarRedisFails{instance="a"}`}},
 	{"Redis fails over", "1h", map[string]string{`dozaar_redis_up{instance="a"}`: `1x55 0 1x20`}, nil},
-	{"partitions change hands", "1h", map[string]string{`dozaar_kafka_rebalanced_partitions_total{group="g",event="revoked"}`: `0x40 0+1x30`},
-		[]string{`DozaarRebalances{group="g"}`}},
-	{"a rolling deploy of three", "1h", map[string]string{`dozaar_kafka_rebalanced_partitions_total{group="g",event="revoked"}`: `0x40 1 2 3x30`}, nil},
+	{"partitions change hands", "1h", map[string]string{`dozaar_kafka_rebalanced_partitions_total{group="dozaar-deliver",event="revoked"}`: `0x40 0+1x30`},
+		[]string{`DozaarRebalances{group="dozaar-deliver"}`}},
+	{"a rolling deploy of three", "1h", map[string]string{`dozaar_kafka_rebalanced_partitions_total{group="dozaar-deliver",event="revoked"}`: `0x40 1 2 3x30`}, nil},
 	{"keys cannot be read", "2h30m", map[string]string{`dozaar_auth_keys_refreshed_timestamp_seconds{instance="a",source="jwks"}`: `60+60x60 3660x500`},
 		[]string{`DozaarTokenKeysOld{instance="a"}`}},
 	{"keys were read half an hour ago", "1h30m", map[string]string{`dozaar_auth_keys_refreshed_timestamp_seconds{instance="a",source="jwks"}`: `60+60x60 3660x500`}, nil},

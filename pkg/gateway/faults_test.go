@@ -149,9 +149,14 @@ func TestOneDeviceStopsTypingWhileAnotherGoesOn(t *testing.T) {
 	laptop, _ := w.join(bea, room)
 	w.must(phone, "typing:start", obj{"conversationId": room})
 	w.must(laptop, "typing:start", obj{"conversationId": room})
+	eventually(t, "both starts", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return len(r.told) >= 2
+	})
 	w.disconnected(phone)
 	w.must(laptop, "typing:stop", obj{"conversationId": room})
-	eventually(t, "both starts and one stop", func() bool {
+	eventually(t, "one stop", func() bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return len(r.told) >= 3

@@ -32,13 +32,13 @@ func fenced(t *testing.T, document, language, words string) string {
 }
 
 // readable is the product with a Kafka and a registry that others reach, and where they are.
-func readable(t *testing.T) (p *product, env []string) {
+func readable(t *testing.T, extra ...string) (p *product, env []string) {
 	t.Helper()
 	if realEngines() {
-		return start(t), engineSettings()
+		return start(t, extra...), engineSettings()
 	}
 	brokers, registry := freeAddress(t), freeAddress(t)
-	p = start(t, "DOZAAR_EMBEDDED_KAFKA="+brokers, "DOZAAR_EMBEDDED_REGISTRY="+registry)
+	p = start(t, append(extra, "DOZAAR_EMBEDDED_KAFKA="+brokers, "DOZAAR_EMBEDDED_REGISTRY="+registry)...)
 	return p, []string{"DOZAAR_KAFKA_BROKERS=" + brokers, "DOZAAR_SCHEMA_REGISTRY_URL=http://" + registry}
 }
 

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,18 +21,20 @@ import (
 // TestLineage has everything happen that puts a record somewhere, and holds topics.yaml, from which the lineage is drawn,
 // against what the processes say that they produced and consumed, and against the topics that there are.
 func TestLineage(t *testing.T) {
-	p, env := readable(t)
+	refusing := httptest.NewServer(http.NotFoundHandler()) // so that notify has something for the dead letters
+	t.Cleanup(refusing.Close)
+	p, env := readable(t, "DOZAAR_NOTIFY_DELAY=1s", "DOZAAR_NOTIFY_WEBHOOK_URL="+refusing.URL, "DOZAAR_NOTIFY_WEBHOOK_SECRET="+secret)
 	gateway := p.gateways[0]
-	bea, sam := newPerson("Bea"), newPerson("Sam")
-	room := gateway.conversation(bea, sam)
+	bea, sam, away := newPerson("Bea"), newPerson("Sam"), newPerson("Away")
+	room := gateway.conversation(bea, sam, away)
 	said := &sales{minutes: map[string]int{}}
 	said.say(gateway, bea, room, "hello")
 	p.published(said.messages)
 	reader := gateway.connect(sam)
-	defer reader.close()
 	if answer := reader.ask("mark:read", `{"messageId":"`+gateway.firstMessage(room)+`"}`); !answer.OK {
 		t.Fatalf("%+v", answer)
 	}
+	reader.close() // presence tells that Sam went
 	brokers := strings.TrimPrefix(env[slices.IndexFunc(env, func(pair string) bool { return strings.HasPrefix(pair, "DOZAAR_KAFKA_BROKERS=") })], "DOZAAR_KAFKA_BROKERS=")
 	k := newLogReader(t, brokers)
 	k.produce(&kgo.Record{Topic: "chat.messages", Key: []byte(room), Value: []byte("this is no Avro")})
@@ -111,7 +115,7 @@ type flow struct{ produced, consumed map[string]map[string]bool }
 // newFlow is what the processes' metrics tell. Where one process is every role, all is done by `all`.
 func newFlow(p *product) flow {
 	f := flow{map[string]map[string]bool{}, map[string]map[string]bool{}}
-	for role, processes := range map[string][]*process{"gateway": p.gateways, "deliver": p.delivers, "presence": p.presences} {
+	for role, processes := range map[string][]*process{"gateway": p.gateways, "deliver": p.delivers, "presence": p.presences, "notify": p.notifies} {
 		role = roleOf(p, role)
 		f.produced[role], f.consumed[role] = map[string]bool{}, map[string]bool{}
 		for _, one := range processes {
@@ -144,7 +148,7 @@ func roleOf(p *product, role string) string {
 // of is what is drawn, as the product's shape lets it be told apart; the archive is no part of it.
 func (f flow) of(p *product) flow {
 	merged := flow{map[string]map[string]bool{}, map[string]map[string]bool{}}
-	for _, role := range []string{"gateway", "deliver", "presence"} {
+	for _, role := range []string{"gateway", "deliver", "presence", "notify"} {
 		as := roleOf(p, role)
 		for _, pair := range [][2]map[string]map[string]bool{{f.produced, merged.produced}, {f.consumed, merged.consumed}} {
 			if pair[1][as] == nil {

@@ -47,7 +47,7 @@ imagePullSecrets:
 {{- end }}
 
 {{/* Settings: where the engines are, then what was given, then secrets by their names. Call with root, role and env. Only
-gateways look at tokens, and only they have the key. */}}
+gateways look at tokens, and only they have the key; only notify posts to the webhook, and has its secret. */}}
 {{- define "dozaar.env" -}}
 {{- with .root.Values.engines }}
 - {name: DOZAAR_KAFKA_BROKERS, value: {{ join "," .kafkaBrokers | quote }}}
@@ -62,7 +62,7 @@ gateways look at tokens, and only they have the key. */}}
 {{- end }}
 {{- $role := .role }}
 {{- range $name, $from := .root.Values.secrets }}
-{{- if or (eq $role "gateway") (not (hasPrefix "DOZAAR_JWT_" $name)) }}
+{{- if and (or (eq $role "gateway") (not (hasPrefix "DOZAAR_JWT_" $name))) (or (eq $role "notify") (not (hasPrefix "DOZAAR_NOTIFY_" $name))) }}
 - name: {{ $name }}
   valueFrom: {secretKeyRef: {name: {{ $from.name }}, key: {{ $from.key }}}}
 {{- end }}
