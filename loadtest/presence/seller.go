@@ -106,7 +106,7 @@ func comeOnline(ctx context.Context, r *server, store *sqlite.Store, seller chat
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- announcer.Run(running) }()
-	defer func() { stop(); _ = <-ended }()
+	defer func() { stop(); <-ended }()
 	var operations, kib, whole []float64
 	for i := range comings {
 		before, err := r.used(ctx, os.Getpid())
