@@ -104,8 +104,11 @@ func comeOnline(ctx context.Context, r *server, store *sqlite.Store, seller chat
 		Relay: relay.NewSender(relay.SenderConfig{Redis: r.client, Name: "seller", Ephemeral: true}),
 	})
 	running, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- announcer.Run(running) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = announcer.Run(running) // ends with its context
+	}()
 	defer func() { stop(); <-ended }()
 	var operations, kib, whole []float64
 	for i := range comings {

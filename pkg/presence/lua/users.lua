@@ -12,7 +12,7 @@
 -- → {generation, now, then per user of whom there is something to say: index, word, version}
 --      words: change (came online), hid (went offline to others), added (the lease was not there), gone (left
 --      and is offline already)
-local generation = guard(KEYS[1], ARGV[1], ARGV[2])
+local generation, settling = guard(KEYS[1], ARGV[1], ARGV[2])
 local due, untold = KEYS[2], KEYS[3]
 local instance, keep, delay = ARGV[3], ARGV[4], ARGV[5]
 local reply = {generation, now}
@@ -65,7 +65,7 @@ local function hide(i, user, leases, state, wish, ms)
   local news = s[1] == '1' or wish == 'vanish' and (not s[1] or s[3])
   local version = 0
   if s[1] ~= '0' or news then version = flip(state, s[2], '0') end
-  if not s[1] and not news then redis.call('HSET', state, 'doubt', '1') end
+  if settling and not s[1] and not news then redis.call('HSET', state, 'doubt', '1') end
   redis.call('HSET', state, 'hidden', '1')
   redis.call('PEXPIRE', state, KEEP)
   if added == 1 then came(state) end
