@@ -57,6 +57,7 @@ func TestModelNoticesMissingRules(t *testing.T) {
 	}{
 		{"absence proves nothing to who asks while leases are written again", &statusesScript, statusesLua, "if not settling then online = 0 end", "online = 0"},
 		{"a change is announced by whoever takes the user offline", &expireScript, expireLua, "if s[1] ~= '0' then", "if true then"},
+		{"a change is brought up again until it is told", &expireScript, expireLua, "tell(KEYS[3], user, ARGV[4])", ""},
 		{"coming online is brought up again", &usersScript, usersLua, "tell(untold, user, delay)\n        say(i, 'change', version)", "say(i, 'change', version)"},
 		{"whoever holds a lease is looked at when it ends", &usersScript, usersLua, "redis.call('ZADD', due, unpack(expiries))", ""},
 		{"a goodbye leaves the grace", &usersScript, usersLua, "local ends = now + ms\n  if not before", "local ends = now\n  if not before"},
