@@ -119,9 +119,11 @@ func TestAThousandMarksAreFewWrites(t *testing.T) {
 		}()
 		time.Sleep(6 * time.Millisecond)
 		synctest.Wait()
+		o.mu.Lock()
 		if len(o.sent) != 1 {
 			t.Errorf("%d told at once, want the first", len(o.sent))
 		}
+		o.mu.Unlock()
 		time.Sleep(10 * time.Second)
 		cancel()
 		<-ended
