@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gocql/gocql"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/store"
@@ -70,9 +71,10 @@ func TestHotPathGoesToReplicas(t *testing.T) {
 		call func() error
 		want []string
 	}{
-		{"one message", func() error { return s.PutMessages(ctx, []chat.StoredMessage{one}) }, []string{bucket(0), id(one.ID)}},
+		{"one message", func() error { return s.PutMessages(ctx, []chat.StoredMessage{one}) },
+			[]string{bucket(0), id(one.ID), id(one.Sender.ID)}},
 		{"a batch, and one of another bucket", func() error { return s.PutMessages(ctx, []chat.StoredMessage{one, two, three}) },
-			[]string{bucket(0), bucket(1), id(one.ID), id(two.ID), id(three.ID)}},
+			[]string{bucket(0), bucket(1), id(one.ID), id(two.ID), id(three.ID), id(two.Sender.ID), id(three.Sender.ID)}}, // one's author is known
 		{"a head", func() error { return s.PutHeads(ctx, []chat.Head{head(two)}) }, []string{id(conversation)}},
 		{"inboxes", func() error { return s.PutInboxes(ctx, []chat.Head{head(two)}) }, []string{id(conversation), id(user), id(other)}},
 		{"a mark", func() error {
@@ -108,7 +110,8 @@ func openSpied(t *testing.T, cfg Config) (*Store, *routingSpy) {
 	t.Helper()
 	cluster, err := cfg.cluster(cfg.Keyspace)
 	operations, err2 := store.NewOperations(nil)
-	if err := errors.Join(err, err2); err != nil {
+	authors, err3 := lru.New[author, struct{}](rememberedAuthors)
+	if err := errors.Join(err, err2, err3); err != nil {
 		t.Fatal(err)
 	}
 	spy := &routingSpy{HostSelectionPolicy: cluster.PoolConfig.HostSelectionPolicy, keyspace: cfg.Keyspace, keys: map[string]bool{}}
@@ -121,6 +124,6 @@ func openSpied(t *testing.T, cfg Config) (*Store, *routingSpy) {
 	level := consistencies[cfg.Consistency]
 	return &Store{
 		session: session, operations: operations, concurrency: cfg.Concurrency, wideAbove: cfg.WideAbove,
-		quorum: level.level, serial: gocql.Consistency(level.serial),
+		quorum: level.level, serial: gocql.Consistency(level.serial), authors: authors,
 	}, spy
 }
