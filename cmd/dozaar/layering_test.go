@@ -15,7 +15,7 @@ const module = "github.com/dozaar/dozaar/"
 // layers are the packages from the vocabulary upwards. A package imports packages of lower layers
 // only: an arrow that points back or sideways is a fault. An entry that ends in / is a tree.
 var layers = [][]string{
-	{"pkg/metric", "pkg/tracing", "pkg/socketio", "loadtest/bench", "loadtest/wire", "loadtest/history"}, // what knows nothing of chat, or of the product
+	{"pkg/filelock", "pkg/metric", "pkg/tracing", "pkg/socketio", "loadtest/bench", "loadtest/wire", "loadtest/history"}, // what knows nothing of chat, or of the product
 	{"pkg/chat", "pkg/redis"},                          // the vocabulary, and a client that knows nothing of it
 	{"schemas", "schemas/cassandra", "pkg/strictjson"}, // the contracts
 	{ // adapters

@@ -14,6 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/dozaar/dozaar/pkg/filelock"
 )
 
 // KafkaConfig is the embedded log's configuration.
@@ -78,7 +80,7 @@ func StartKafka(cfg KafkaConfig) (*Kafka, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("embedded kafka: %w", err)
 	}
-	unlock, err := lock(filepath.Join(cfg.Dir, "lock"))
+	unlock, err := filelock.Lock(filepath.Join(cfg.Dir, "lock"))
 	if err != nil {
 		return nil, fmt.Errorf("embedded kafka: %s is in use by another process: %w", cfg.Dir, err)
 	}

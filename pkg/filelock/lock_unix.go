@@ -1,14 +1,15 @@
 //go:build unix
 
-package archive
+// Package filelock keeps a second process out of a folder, by a file that is locked while the first one lives.
+package filelock
 
 import (
 	"os"
 	"syscall"
 )
 
-// lock makes sure that one process uses a folder. It ends with the process, however that ends.
-func lock(path string) (unlock func(), err error) {
+// Lock makes sure that one process uses a folder. It ends with the process, however that ends.
+func Lock(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the path is from the configuration
 	if err != nil {
 		return nil, err
