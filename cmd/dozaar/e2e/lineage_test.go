@@ -29,7 +29,6 @@ func TestLineage(t *testing.T) {
 	room := gateway.conversation(bea, sam)
 	said := &sales{minutes: map[string]int{}}
 	said.say(gateway, bea, room, "hello")
-	p.published(said.messages)
 	reader := gateway.connect(sam)
 	if answer := reader.ask("mark:read", `{"messageId":"`+gateway.firstMessage(room)+`"}`); !answer.OK {
 		t.Fatalf("%+v", answer)
@@ -169,13 +168,17 @@ func (f flow) equal(other flow) bool {
 	return same(f.produced, other.produced) && same(f.consumed, other.consumed)
 }
 
-// firstMessage is the id of a conversation's first message.
+// firstMessage is the id of a conversation's first message, once that is stored.
 func (p *process) firstMessage(conversation string) string {
 	p.t.Helper()
 	var page struct{ Messages []struct{ ID string } }
-	p.api("GET", "/v1/conversations/"+conversation+"/messages?afterSeq=0", nil, 200, &page)
-	if len(page.Messages) == 0 {
-		p.t.Fatal("there is no message")
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		p.api("GET", "/v1/conversations/"+conversation+"/messages?afterSeq=0", nil, 200, &page)
+		if len(page.Messages) > 0 {
+			return page.Messages[0].ID
+		}
+		if time.Now().After(end) {
+			p.t.Fatal("there is no message")
+		}
 	}
-	return page.Messages[0].ID
 }
