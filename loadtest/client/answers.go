@@ -69,8 +69,7 @@ func (d *Device) expire(id int) {
 		_ = d.up.conn.Close()
 	}
 	if a.kind == joining && a.room.joined {
-		delete(d.acks, id) // `joined:conversation` came, and the replay may still go on
-		a.room.joining = false
+		a.until = time.Now().Add(answerWithin) // `joined:conversation` came, and the replay may still go on, or fail
 		return
 	}
 	d.answered(id, acknowledgement{})

@@ -339,6 +339,31 @@ func TestPutOutAndLetInAgain(t *testing.T) {
 	g.wantRecorded("connected joined left joined left joined left joined conflict notified8 seen8")
 }
 
+// TestReplayThatFailsLate: the store hangs, so the answer to a join comes when nobody waits for it any more. It counts all the same.
+func TestReplayThatFailsLate(t *testing.T) {
+	g := newGateway(t)
+	d := g.device()
+	d.Join(room1)
+	s := g.next()
+	r := s.want("join:conversation")
+	s.emit("joined:conversation", joined{ConversationID: room1, LastSeq: 7, Missed: 7, Recovered: true})
+	g.wantRecorded("connected joined")
+	d.mu.Lock()
+	for _, a := range d.acks {
+		a.until = time.Now()
+	}
+	d.poke()
+	d.mu.Unlock()
+	for deadline := time.Now().Add(10 * time.Second); d.Stats.Unanswered.Load() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it is waited for")
+		}
+	}
+	s.answer(r, map[string]any{"ok": false, "code": "unavailable"})
+	s.join(0, 7, 7, true)
+	g.wantRecorded("connected joined left joined")
+}
+
 // TestPings: each is answered, and a server from which none comes is left.
 func TestPings(t *testing.T) {
 	g := newGateway(t)

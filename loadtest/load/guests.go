@@ -53,12 +53,13 @@ func (r *run) guests() (all []*guest) {
 	return all
 }
 
-// latecomers makes every other guest a member at the end of the load, so that some have a whole conversation to catch up with.
+// latecomers makes every other guest a member at the end of the load, so that some have a whole conversation to catch up with. What
+// was never answered is asked once more: who may be a member or not cannot be waited for.
 func (r *run) latecomers(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, changeWithin)
 	defer cancel()
 	for i, g := range r.guests() {
-		if i%2 == 0 && !g.in {
+		if g.unsure || i%2 == 0 && !g.in {
 			r.change(ctx, g)
 		}
 	}
@@ -91,14 +92,14 @@ func (r *run) change(ctx context.Context, g *guest) {
 	}
 	if g.in {
 		tell(history.Expelling, history.Unknown)
-		if r.api.expel(ctx, c.id, g.UserID) == nil {
+		if g.unsure = r.api.expel(ctx, c.id, g.UserID) != nil; !g.unsure {
 			tell(history.Expelled, history.OK)
 			g.in = false
 		}
 		return
 	}
 	tell(history.Admitting, history.Unknown)
-	if r.api.admit(ctx, c.id, g.newMember) != nil {
+	if g.unsure = r.api.admit(ctx, c.id, g.newMember) != nil; g.unsure {
 		return
 	}
 	tell(history.Admitted, history.OK)

@@ -52,8 +52,9 @@ type guest struct {
 	*user
 	conversation *conversation
 
-	mu sync.Mutex // one change at a time
-	in bool
+	mu     sync.Mutex // one change at a time
+	in     bool       // as far as we were told
+	unsure bool       // the last change was not answered: it may have been made
 }
 
 // sellersConversations is how many conversations a seller has.
