@@ -96,6 +96,10 @@ bench-pipeline: need-go ## what a message costs each process and engine, beside 
 bench-cold: build ## a deliver that knows nothing is given a message of each of 100,000 conversations within a minute; starts its own engines; writes docs/benchmarks/pipeline.md
 	deploy/engines/with.sh go run ./loadtest/cold -publish
 
+.PHONY: compare
+compare: need-go need-node ## Dozaar beside Node's socket.io, NestJS with Kafka and Cassandra, and Centrifuge; starts its own engines; writes docs/benchmarks/comparison.md
+	go run ./loadtest/compare
+
 .PHONY: bench-presence
 bench-presence: need-go ## what it costs to know who is online: leases, a storm, a big seller; needs redis-server; writes docs/benchmarks/presence.md
 	go run ./loadtest/presence

@@ -7,28 +7,29 @@ import (
 	"io"
 
 	"github.com/dozaar/dozaar/loadtest/bench"
+	"github.com/dozaar/dozaar/loadtest/converse"
 )
 
 // floorCommand is what a floor process is asked. The first is open.
 type floorCommand struct {
 	Do string `json:"do"`
 
-	Addresses []string   `json:"addresses,omitempty"`
-	Keyspace  string     `json:"keyspace,omitempty"`
-	Records   []record   `json:"records,omitempty"` // as the product wrote them
-	Entries   [][]string `json:"entries,omitempty"` // fields and values, as the product wrote them
-	Samples   samples    `json:"samples,omitzero"`
+	Addresses []string         `json:"addresses,omitempty"`
+	Keyspace  string           `json:"keyspace,omitempty"`
+	Records   []record         `json:"records,omitempty"` // as the product wrote them
+	Entries   [][]string       `json:"entries,omitempty"` // fields and values, as the product wrote them
+	Samples   converse.Samples `json:"samples,omitzero"`
 
 	Conversations []string `json:"conversations,omitempty"` // the product's, to be read
 
-	Kind  string `json:"kind,omitempty"`
-	Order order  `json:"order"`
+	Kind  string         `json:"kind,omitempty"`
+	Order converse.Order `json:"order"`
 }
 
 // floor is the raw client of one engine: what our processes would cost if they did nothing else.
 type floor interface {
 	open(ctx context.Context, c floorCommand) (any, error)
-	run(ctx context.Context, kind string, o order) (outcome, error)
+	run(ctx context.Context, kind string, o converse.Order) (converse.Outcome, error)
 	close()
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"github.com/gocql/gocql"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/dozaar/dozaar/loadtest/converse"
 )
 
 // cassandraFloor inserts the rows that the store writes, and reads what the pipeline reads, through the driver
@@ -62,7 +64,7 @@ func (f *cassandraFloor) open(_ context.Context, c floorCommand) (any, error) {
 			f.talks[i].members[m] = gocql.MustRandomUUID()
 		}
 	}
-	f.text = textOf(1)
+	f.text = converse.TextOf(1)
 	f.known = make([]gocql.UUID, len(c.Conversations))
 	for i, id := range c.Conversations {
 		if f.known[i], err = gocql.ParseUUID(id); err != nil {
@@ -77,7 +79,7 @@ const promptly = "message, promptly"
 
 // run does one kind of thing: a variant of storing a message, "read" the look-up of an id that is not there,
 // "inboxes" the look-up of who has a copy of the head; everything else is one row of that name.
-func (f *cassandraFloor) run(ctx context.Context, kind string, o order) (outcome, error) {
+func (f *cassandraFloor) run(ctx context.Context, kind string, o converse.Order) (converse.Outcome, error) {
 	f.using = f.session
 	if kind == promptly {
 		f.using, kind = f.prompt, "message"
@@ -106,9 +108,9 @@ func (f *cassandraFloor) run(ctx context.Context, kind string, o order) (outcome
 	case kind == "inboxes":
 		do = func(p posted) error { return f.read(ctx, readInboxes, f.known[p.offset%int64(len(f.known))]) }
 	default:
-		return outcome{}, fmt.Errorf("nothing is called %q", kind)
+		return converse.Outcome{}, fmt.Errorf("nothing is called %q", kind)
 	}
-	return drive(o, func(done func(error)) {
+	return converse.Drive(o, func(done func(error)) {
 		p := f.post()
 		go func() { done(insist(func() error { return do(p) })) }()
 	})

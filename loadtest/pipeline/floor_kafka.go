@@ -9,6 +9,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/dozaar/dozaar/loadtest/converse"
 )
 
 // floorTopic is the floor's own. It has as many partitions as the product's.
@@ -47,7 +49,7 @@ func (f *kafkaFloor) open(ctx context.Context, c floorCommand) (any, error) {
 	var err error
 	if f.producer, err = kgo.NewClient(append(common,
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0),
-		kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()), kgo.MaxBufferedRecords(2*mostUnderWay),
+		kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()), kgo.MaxBufferedRecords(2*converse.MostUnderWay),
 	)...); err != nil {
 		return nil, err
 	}
@@ -65,8 +67,8 @@ func (f *kafkaFloor) open(ctx context.Context, c floorCommand) (any, error) {
 	return struct{}{}, nil
 }
 
-func (f *kafkaFloor) run(ctx context.Context, _ string, o order) (outcome, error) {
-	return drive(o, func(done func(error)) {
+func (f *kafkaFloor) run(ctx context.Context, _ string, o converse.Order) (converse.Outcome, error) {
+	return converse.Drive(o, func(done func(error)) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		from := f.records[f.next%len(f.records)]

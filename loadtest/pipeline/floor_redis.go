@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/dozaar/dozaar/loadtest/converse"
 )
 
 const floorStream = "bench:floor"
@@ -44,8 +46,8 @@ func (f *redisFloor) open(ctx context.Context, c floorCommand) (any, error) {
 	return struct{}{}, nil
 }
 
-func (f *redisFloor) run(ctx context.Context, _ string, o order) (outcome, error) {
-	return drive(o, func(done func(error)) {
+func (f *redisFloor) run(ctx context.Context, _ string, o converse.Order) (converse.Outcome, error) {
+	return converse.Drive(o, func(done func(error)) {
 		f.mu.Lock()
 		n := strconv.Itoa(f.next)
 		values := append([]string{}, f.entries[f.next%len(f.entries)]...)

@@ -24,6 +24,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/dozaar/dozaar/loadtest/converse"
 )
 
 func main() {
@@ -45,7 +47,7 @@ func command(args []string) error {
 		return err
 	}
 	if *client {
-		return serveLoad(os.Stdin, os.Stdout)
+		return converse.Serve(os.Stdin, os.Stdout)
 	}
 	if *floor != "" {
 		return serveFloor(context.Background(), *floor, os.Stdin, os.Stdout)

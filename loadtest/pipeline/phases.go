@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/dozaar/dozaar/loadtest/bench"
+	"github.com/dozaar/dozaar/loadtest/converse"
+	"github.com/dozaar/dozaar/loadtest/stack"
 )
 
 // idle is not a rate: nothing is sent. What processes use then is part of what a message costs at low rates.
@@ -104,16 +106,11 @@ func spent(pids map[string]int, do func() error) (usage, error) {
 }
 
 // send has the client send messages, and notes what should not have happened.
-func (s *stage) send(o order, h *heard) error {
-	if err := s.client.Ask(loadCommand{Do: "run", Order: o}, h); err != nil {
+func (s *stage) send(o converse.Order, h *converse.Heard) error {
+	if err := s.client.Ask(converse.Command{Do: "run", Order: o}, h); err != nil {
 		return err
 	}
-	s.faults = h.Faults
-	if h.Lost > 0 {
-		s.faults = append(s.faults, fmt.Sprintf("%d of %d messages did not arrive, or were not acknowledged", h.Lost, h.Count))
-	}
-	if len(s.faults) > 0 {
-		complain(s.faults)
+	if s.faults = h.Faults; !s.faults.None() {
 		return s.verdict()
 	}
 	return nil
@@ -121,7 +118,7 @@ func (s *stage) send(o order, h *heard) error {
 
 // pipeline measures the product itself.
 func (s *stage) pipeline(ctx context.Context, r rate) error {
-	if err := s.send(s.plan.order(r, s.plan.warm), &heard{}); err != nil {
+	if err := s.send(s.plan.order(r, s.plan.warm), &converse.Heard{}); err != nil {
 		return err
 	}
 	pids := map[string]int{"client": s.client.PID()}
@@ -136,16 +133,16 @@ func (s *stage) pipeline(ctx context.Context, r rate) error {
 	if err != nil {
 		return err
 	}
-	waitedBefore, err := s.product.totals(ctx)
+	waitedBefore, err := totals(ctx, s.product)
 	if err != nil {
 		return err
 	}
-	var h heard
+	var h converse.Heard
 	used, err := spent(pids, func() error { return s.send(s.plan.order(r, s.plan.length), &h) })
 	if err != nil {
 		return err
 	}
-	waited, err := s.product.totals(ctx)
+	waited, err := totals(ctx, s.product)
 	if err != nil {
 		return err
 	}
@@ -159,7 +156,7 @@ func (s *stage) pipeline(ctx context.Context, r rate) error {
 		return err
 	}
 	note := func(name string, value float64) { s.results.add(r, name, value) }
-	note("pipeline rate", h.perSecond())
+	note("pipeline rate", h.PerSecond())
 	note("pipeline p50", h.Took.P50)
 	note("pipeline p99", h.Took.P99)
 	note("ack p50", h.Acked.P50)
@@ -168,7 +165,7 @@ func (s *stage) pipeline(ctx context.Context, r rate) error {
 	for name, seconds := range used {
 		note("cpu "+name, seconds/float64(h.Count)*1e6)
 	}
-	for _, name := range ownProcesses {
+	for _, name := range stack.Roles {
 		own += used[name] / float64(h.Count) * 1e6
 	}
 	note("cpu own", own)
@@ -187,10 +184,10 @@ func (s *stage) floor(name, kind string, times float64) func(context.Context, ra
 		warm, measured := s.plan.order(r, s.plan.floorWarm), s.plan.order(r, s.plan.floorLength)
 		warm.PerSecond *= times
 		measured.PerSecond *= times
-		if err := s.floors[name].Ask(floorCommand{Do: "run", Kind: kind, Order: warm}, &outcome{}); err != nil {
+		if err := s.floors[name].Ask(floorCommand{Do: "run", Kind: kind, Order: warm}, &converse.Outcome{}); err != nil {
 			return err
 		}
-		var o outcome
+		var o converse.Outcome
 		pids := map[string]int{"client": s.floors[name].PID(), "engine": s.pids[name]}
 		used, err := spent(pids, func() error {
 			return s.floors[name].Ask(floorCommand{Do: "run", Kind: kind, Order: measured}, &o)
@@ -211,9 +208,9 @@ func (s *stage) floor(name, kind string, times float64) func(context.Context, ra
 }
 
 // noteFloor adds a floor's outcome.
-func (s *stage) noteFloor(r rate, label string, o outcome, used usage, times float64) {
+func (s *stage) noteFloor(r rate, label string, o converse.Outcome, used usage, times float64) {
 	each := times * 1e6 / float64(o.Count)
-	s.results.add(r, "floor "+label+" rate", o.perSecond())
+	s.results.add(r, "floor "+label+" rate", o.PerSecond())
 	s.results.add(r, "floor "+label+" p50", o.Took.P50)
 	s.results.add(r, "floor "+label+" client", used["client"]*each)
 	s.results.add(r, "floor "+label+" engine", used["engine"]*each)
@@ -223,7 +220,7 @@ func (s *stage) noteFloor(r rate, label string, o outcome, used usage, times flo
 func (s *stage) rawRedis(ctx context.Context, r rate) error {
 	entries := s.results.entries[r]
 	times := bench.Median(s.results.values[r]["entries"])
-	if err := s.floors["redis"].Ask(floorCommand{Do: "open", Addresses: s.engines.redis(), Entries: entries}, &struct{}{}); err != nil {
+	if err := s.floors["redis"].Ask(floorCommand{Do: "open", Addresses: s.engines.Redis(), Entries: entries}, &struct{}{}); err != nil {
 		return err
 	}
 	return s.floor("redis", "", times)(ctx, r)
@@ -231,19 +228,19 @@ func (s *stage) rawRedis(ctx context.Context, r rate) error {
 
 // bareSockets has the client do at the bare server what it does at the gateways.
 func (s *stage) bareSockets(_ context.Context, r rate) error {
-	if err := s.bare.Ask(loadCommand{Do: "run", Order: s.plan.order(r, s.plan.floorWarm)}, &heard{}); err != nil {
+	if err := s.bare.Ask(converse.Command{Do: "run", Order: s.plan.order(r, s.plan.floorWarm)}, &converse.Heard{}); err != nil {
 		return err
 	}
-	var h heard
+	var h converse.Heard
 	used, err := spent(map[string]int{"client": s.floors["sockets"].PID()}, func() error {
-		return s.bare.Ask(loadCommand{Do: "run", Order: s.plan.order(r, s.plan.floorLength)}, &h)
+		return s.bare.Ask(converse.Command{Do: "run", Order: s.plan.order(r, s.plan.floorLength)}, &h)
 	})
-	if err == nil && h.Lost+int64(len(h.Faults)) > 0 {
-		err = fmt.Errorf("%d messages were lost: %v", h.Lost, h.Faults)
+	if err == nil && !h.Faults.None() {
+		err = fmt.Errorf("the bare server: %+v", h.Faults)
 	}
 	if err != nil {
 		return err
 	}
-	s.noteFloor(r, "sockets", h.outcome, used, 1)
+	s.noteFloor(r, "sockets", h.Outcome, used, 1)
 	return nil
 }

@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gocql/gocql"
 )
@@ -161,99 +160,6 @@ func TestReportHasNoHoles(t *testing.T) {
 			t.Error(text)
 		}
 	}
-}
-
-func TestPaceIsOpenLoop(t *testing.T) {
-	start := time.Now()
-	var due []time.Duration
-	n, err := pace(1000, 50*time.Millisecond, func(at time.Time) error {
-		due = append(due, at.Sub(start))
-		if len(due) == 1 {
-			time.Sleep(20 * time.Millisecond) // what is slow does not move what is due
-		}
-		return nil
-	})
-	if err != nil || n != 50 || len(due) != 50 {
-		t.Fatalf("%d, %d, %v", n, len(due), err)
-	}
-	for i := range due[1:] {
-		if gap := due[i+1] - due[i]; gap < 999*time.Microsecond || gap > 1001*time.Microsecond {
-			t.Errorf("%d was due %v after the one before", i+1, gap)
-		}
-	}
-}
-
-func TestDriveKeepsTheWindow(t *testing.T) {
-	var under gate
-	most := int64(0)
-	o, err := drive(order{Seconds: 0.05, Window: 3}, func(done func(error)) {
-		under.enter()
-		most = max(most, under.under.Load())
-		go func() {
-			time.Sleep(time.Millisecond)
-			under.leave()
-			done(nil)
-		}()
-	})
-	if err != nil || o.Lost != 0 || o.Count < 3 || most > 3 {
-		t.Errorf("%+v, %v, %d at once", o, err, most)
-	}
-	if _, err := drive(order{PerSecond: 1000, Seconds: 0.01}, func(done func(error)) { done(fs.ErrInvalid) }); err == nil {
-		t.Error("a failure was not told")
-	}
-}
-
-// ask lets the client do what it is told, and gives its answers.
-func ask(t *testing.T, l *load, commands ...loadCommand) (answers []any) {
-	t.Helper()
-	for _, c := range commands {
-		answer, err := l.do(c)
-		if err != nil {
-			t.Fatalf("%s: %v", c.Do, err)
-		}
-		answers = append(answers, answer)
-	}
-	return answers
-}
-
-var frames = samples{
-	Ack:     `43/chat,1[{"ok":true,"messageId":"x"}]`,
-	Message: `42/chat,["new:message",{"id":"x","seq":1,"message":"00000001 how much is it?"}]`,
-}
-
-// TestBareServerAndClient lets the client send to the floor's server, and sees that it notices what is wrong.
-func TestBareServerAndClient(t *testing.T) {
-	f := &socketFloor{}
-	defer f.close()
-	address, err := f.open(t.Context(), floorCommand{Samples: frames})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &load{}
-	connect := loadCommand{Do: "connect", Bare: true, Senders: address.(string), Recipients: address.(string)}
-	for range 3 {
-		connect.Conversations = append(connect.Conversations, conversation{ID: "c", Tokens: []string{"a", "b", "c"}})
-	}
-	answers := ask(t, l, connect,
-		loadCommand{Do: "run", Order: order{PerSecond: 500, Seconds: 0.1}},
-		loadCommand{Do: "run", Order: order{Seconds: 0.1, Window: 6}},
-		loadCommand{Do: "samples"})
-	paced, flood := answers[1].(heard), answers[2].(heard)
-	if paced.Count != 50 || paced.Lost != 0 || len(paced.Faults) != 0 || flood.Count <= 6 || flood.Lost != 0 || len(flood.Faults) != 0 {
-		t.Errorf("%+v\n%+v", paced, flood)
-	}
-	if got := answers[3].(samples); !strings.Contains(got.Message, string(textField)) || !strings.Contains(got.Ack, `"ok":true`) || got.Sent == "" {
-		t.Errorf("%+v", got)
-	}
-	l.talks[0].delivered(1)
-	l.talks[0].acknowledged(1, true)
-	e := &ear{talk: l.talks[0], member: 1, last: 4}
-	e.hear([]byte(strings.Replace(frames.Message, "00000001", "00000006", 1)))
-	_ = e.message([]byte(`42/chat,["exception",{}]`))
-	if len(l.faults) != 5 { // twice, twice acknowledged, a gap and once more never sent, an exception
-		t.Errorf("%q", l.faults)
-	}
-	ask(t, l, loadCommand{Do: "leave"})
 }
 
 func TestFirstLines(t *testing.T) {

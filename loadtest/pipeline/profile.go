@@ -12,10 +12,13 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/dozaar/dozaar/loadtest/converse"
+	"github.com/dozaar/dozaar/loadtest/stack"
 )
 
 // profiled are the processes whose CPU is shown by function.
-var profiled = []string{deliver, gatewayA, gatewayB}
+var profiled = []string{stack.Deliver, stack.GatewayA, stack.GatewayB}
 
 const (
 	profileLines = 18 // of functions by themselves
@@ -24,7 +27,7 @@ const (
 
 // profiles is where the CPU of the roles goes while as much is sent as can be, as text.
 func (s *stage) profiles(ctx context.Context) (string, error) {
-	if err := s.send(s.plan.order(0, s.plan.warm), &heard{}); err != nil {
+	if err := s.send(s.plan.order(0, s.plan.warm), &converse.Heard{}); err != nil {
 		return "", err
 	}
 	texts, failed := make([]string, len(profiled)), make([]error, len(profiled))
@@ -35,13 +38,13 @@ func (s *stage) profiles(ctx context.Context) (string, error) {
 			texts[i], failed[i] = s.profile(ctx, name)
 		})
 	}
-	err := s.send(s.plan.order(0, s.plan.profile+time.Second), &heard{})
+	err := s.send(s.plan.order(0, s.plan.profile+time.Second), &converse.Heard{})
 	all.Wait()
 	return strings.Join(texts, "\n"), errors.Join(append(failed, err)...)
 }
 
 func (s *stage) profile(ctx context.Context, name string) (string, error) {
-	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", s.product.named(name).admin, int(s.plan.profile.Seconds()))
+	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", s.product.Named(name).Admin, int(s.plan.profile.Seconds()))
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return "", err
@@ -55,7 +58,7 @@ func (s *stage) profile(ctx context.Context, name string) (string, error) {
 	if err != nil || response.StatusCode != http.StatusOK {
 		return "", errors.Join(err, fmt.Errorf("profile of %s: %s", name, response.Status))
 	}
-	file := filepath.Join(s.product.dir, name+".prof")
+	file := filepath.Join(s.product.Dir, name+".prof")
 	if err := os.WriteFile(file, taken, 0o600); err != nil {
 		return "", err
 	}
@@ -79,7 +82,7 @@ func (s *stage) profile(ctx context.Context, name string) (string, error) {
 
 func (s *stage) top(ctx context.Context, file string, flags ...string) (string, error) {
 	args := append([]string{"tool", "pprof", "-top", "-nodefraction=0", "-nodecount=2000"}, flags...)
-	cmd := exec.CommandContext(ctx, "go", append(args, s.product.program, file)...) //nolint:gosec // go's own tool
+	cmd := exec.CommandContext(ctx, "go", append(args, s.product.Program, file)...) //nolint:gosec // go's own tool
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	return string(out), err

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/dozaar/dozaar/loadtest/bench"
+	"github.com/dozaar/dozaar/loadtest/stack"
 )
 
 // A line of a table: what it is called there, under which name it was measured, and how it is printed.
@@ -132,7 +133,7 @@ func (s *stage) ours() string {
 		{"send to `new:message` at both recipients, p50 ms", "pipeline p50", "%.1f"},
 		{"· p99", "pipeline p99", "%.1f"},
 	}
-	for _, name := range ownProcesses {
+	for _, name := range stack.Roles {
 		lines = append(lines, line{"CPU of " + name + ", µs a message", "cpu " + name, "%.0f"})
 	}
 	lines = append(lines,
@@ -247,7 +248,7 @@ func (s *stage) counted() string {
 func (s *stage) still() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| CPU while %d sockets are silent, ms a second | |\n|---|--:|\n", s.plan.conversations*(1+recipients))
-	for _, name := range append(ownProcesses[:len(ownProcesses):len(ownProcesses)], "kafka", "cassandra", "redis") {
+	for _, name := range append(stack.Roles[:len(stack.Roles):len(stack.Roles)], "kafka", "cassandra", "redis") {
 		fmt.Fprintf(&b, "| %s | %s |\n", name, s.results.cell(idle, "cpu "+name, "%.0f"))
 	}
 	return b.String()

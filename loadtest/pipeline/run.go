@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/dozaar/dozaar/loadtest/bench"
+	"github.com/dozaar/dozaar/loadtest/converse"
+	"github.com/dozaar/dozaar/loadtest/stack"
 )
 
 // plan is how much is measured.
@@ -55,15 +57,15 @@ func quickPlan() plan {
 	return p
 }
 
-func (p plan) order(r rate, length time.Duration) order {
-	return order{PerSecond: float64(r), Seconds: length.Seconds(), Window: p.window}
+func (p plan) order(r rate, length time.Duration) converse.Order {
+	return converse.Order{PerSecond: float64(r), Seconds: length.Seconds(), Window: p.window}
 }
 
 // stage is everything that is running.
 type stage struct {
 	plan    plan
-	engines *engines
-	product *product
+	engines *stack.Engines
+	product *stack.Product
 	pids    map[string]int // of the roles and the engines
 	client  *bench.Child
 	bare    *bench.Child // the client of the bare websocket server
@@ -72,11 +74,14 @@ type stage struct {
 	tables  *tables
 	ids     []string // of the conversations
 	results results
-	faults  []string
+	faults  converse.Faults
 }
 
 // keyspace is the product's.
 const keyspace = "dozaar"
+
+// recipients is how many of a conversation do not send.
+const recipients = 2
 
 var allFloors = []string{"kafka", "cassandra", "redis", "sockets"}
 
@@ -91,17 +96,17 @@ func measure(ctx context.Context, out io.Writer, p plan) (err error) {
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a folder for this run
 	say("starting the engines")
-	e, err := startEngines(ctx)
+	e, err := stack.StartEngines(ctx, "pipeline")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, e.stop()) }()
+	defer func() { err = errors.Join(err, e.Stop()) }()
 	say("starting the product")
-	product, err := startProduct(ctx, e, dir)
+	product, err := stack.StartProduct(ctx, e, dir)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, product.stop()) }()
+	defer func() { err = errors.Join(err, product.Stop()) }()
 	s := &stage{plan: p, engines: e, product: product, floors: map[string]*bench.Child{}, results: newResults()}
 	defer func() { err = errors.Join(err, s.close()) }()
 	if err := s.build(ctx); err != nil {
@@ -117,14 +122,13 @@ func measure(ctx context.Context, out io.Writer, p plan) (err error) {
 	if err != nil {
 		return err
 	}
-	complain(s.faults)
 	if p.rounds == 0 {
 		fmt.Fprint(out, profiles)
 		return s.verdict()
 	}
 	report := s.report()
 	fmt.Fprintln(out, report)
-	if p.publish && len(s.faults) == 0 {
+	if p.publish {
 		if err := bench.Publish(pagePath, "measured", s.machine()+"\n"+report+"\n"+ranges(s.results, p)+"\n"+profiles); err != nil {
 			return err
 		}
@@ -141,8 +145,8 @@ func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "pipeline: "+forma
 
 // verdict is an error where messages were lost, came twice or in the wrong order: then no number counts.
 func (s *stage) verdict() error {
-	if len(s.faults) > 0 {
-		return fmt.Errorf("the messages did not arrive as they must: %d faults, see above", len(s.faults))
+	if !s.faults.None() {
+		return fmt.Errorf("the messages did not arrive as they must: %+v", s.faults)
 	}
 	return nil
 }
@@ -150,15 +154,15 @@ func (s *stage) verdict() error {
 // build makes conversations, connects everybody, and takes samples of what is sent.
 func (s *stage) build(ctx context.Context) error {
 	var err error
-	if s.pids, err = s.engines.pids(); err != nil {
+	if s.pids, err = s.engines.PIDs(); err != nil {
 		return err
 	}
-	maps.Copy(s.pids, s.product.pids())
-	s.relay = openRelay(s.engines.redis())
-	if s.tables, err = openTables(s.engines.cassandra(), keyspace); err != nil {
+	maps.Copy(s.pids, s.product.PIDs())
+	s.relay = openRelay(s.engines.Redis())
+	if s.tables, err = openTables(s.engines.Cassandra(), keyspace); err != nil {
 		return err
 	}
-	talks, err := s.product.meet(ctx, s.plan.conversations)
+	talks, err := s.product.Meet(ctx, s.plan.conversations, 1+recipients)
 	if err != nil {
 		return err
 	}
@@ -169,16 +173,16 @@ func (s *stage) build(ctx context.Context) error {
 	if s.client, err = s.child(ctx, "the client", "-client"); err != nil {
 		return err
 	}
-	if err := s.client.Ask(loadCommand{
-		Do: "connect", Conversations: talks,
-		Senders: s.product.named(gatewayA).listen, Recipients: s.product.named(gatewayB).listen,
+	if err := s.client.Ask(converse.Command{
+		Do: "connect", Dialect: converse.Contract, Conversations: talks,
+		Senders: s.product.Named(stack.GatewayA).Listen, Recipients: s.product.Named(stack.GatewayB).Listen,
 	}, &struct{}{}); err != nil {
 		return err
 	}
-	if err := s.send(s.plan.order(200, 3*time.Second), &heard{}); err != nil { // every conversation at least once
+	if err := s.send(s.plan.order(200, 3*time.Second), &converse.Heard{}); err != nil { // every conversation at least once
 		return err
 	}
-	if err := s.send(s.plan.order(0, s.plan.heat), &heard{}); err != nil {
+	if err := s.send(s.plan.order(0, s.plan.heat), &converse.Heard{}); err != nil {
 		return err
 	}
 	if s.plan.rounds == 0 {
@@ -187,13 +191,13 @@ func (s *stage) build(ctx context.Context) error {
 	return s.openFloors(ctx, talks)
 }
 
-func (s *stage) openFloors(ctx context.Context, talks []conversation) error {
-	records, err := sampleRecords(ctx, s.engines.kafka(), len(talks))
+func (s *stage) openFloors(ctx context.Context, talks []converse.Conversation) error {
+	records, err := sampleRecords(ctx, s.engines.Kafka(), len(talks))
 	if err != nil {
 		return err
 	}
-	var frames samples
-	if err := s.client.Ask(loadCommand{Do: "samples"}, &frames); err != nil {
+	var frames converse.Samples
+	if err := s.client.Ask(converse.Command{Do: "samples"}, &frames); err != nil {
 		return err
 	}
 	var bare string
@@ -205,9 +209,9 @@ func (s *stage) openFloors(ctx context.Context, talks []conversation) error {
 		var answer any = &struct{}{}
 		switch name {
 		case "kafka":
-			open.Addresses, open.Records = s.engines.kafka(), records
+			open.Addresses, open.Records = s.engines.Kafka(), records
 		case "cassandra":
-			open.Addresses, open.Keyspace, open.Conversations = s.engines.cassandra(), keyspace, s.ids
+			open.Addresses, open.Keyspace, open.Conversations = s.engines.Cassandra(), keyspace, s.ids
 		case "redis":
 			continue // opened with the entries of each rate
 		case "sockets":
@@ -220,7 +224,7 @@ func (s *stage) openFloors(ctx context.Context, talks []conversation) error {
 	if s.bare, err = s.child(ctx, "the client of the bare server", "-client"); err != nil {
 		return err
 	}
-	return s.bare.Ask(loadCommand{Do: "connect", Bare: true, Conversations: talks, Senders: bare, Recipients: bare}, &struct{}{})
+	return s.bare.Ask(converse.Command{Do: "connect", Dialect: converse.Bare, Conversations: talks, Senders: bare, Recipients: bare}, &struct{}{})
 }
 
 func (s *stage) child(ctx context.Context, name string, args ...string) (*bench.Child, error) {

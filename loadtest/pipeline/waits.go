@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/dozaar/dozaar/loadtest/stack"
 )
 
 // wait is something that a message waits for, or its slice, as a process measures it itself.
@@ -18,18 +20,18 @@ type wait struct {
 
 func waits() []wait {
 	step := func(title, name string) wait {
-		return wait{title, deliver, "dozaar_deliver_step_seconds", `{outcome="ok",step="` + name + `"}`}
+		return wait{title, stack.Deliver, "dozaar_deliver_step_seconds", `{outcome="ok",step="` + name + `"}`}
 	}
 	return []wait{
-		{"gateway A: Kafka has the record", gatewayA, "dozaar_kafka_produce_duration_seconds", `{topic="` + messagesTopic + `"}`},
-		{"deliver: from the record's time (whole milliseconds) until it is stored, all of this:", deliver, "dozaar_deliver_produced_to_stored_seconds", ""},
+		{"gateway A: Kafka has the record", stack.GatewayA, "dozaar_kafka_produce_duration_seconds", `{topic="` + messagesTopic + `"}`},
+		{"deliver: from the record's time (whole milliseconds) until it is stored, all of this:", stack.Deliver, "dozaar_deliver_produced_to_stored_seconds", ""},
 		step("· look-up by id", "stored_by_id"),
 		step("· then the message's rows", "put_messages"),
 		step("· · beside them, the read mark", "put_read_marks"),
 		step("· then the head", "put_heads"),
 		step("deliver: then who owns the room and the members, and the relay has it", "rebroadcast"),
 		step("· beside it, waited for a tenth of a second at most: the inbox rows, with their look-up", "put_inboxes"),
-		{"gateway B: then the relay's entry is read (whole milliseconds)", gatewayB, "dozaar_relay_lag_seconds", ""},
+		{"gateway B: then the relay's entry is read (whole milliseconds)", stack.GatewayB, "dozaar_relay_lag_seconds", ""},
 	}
 }
 
@@ -37,10 +39,10 @@ func waits() []wait {
 type total struct{ seconds, count float64 }
 
 // totals reads what has been waited for so far, in the order of waits.
-func (p *product) totals(ctx context.Context) ([]total, error) {
+func totals(ctx context.Context, p *stack.Product) ([]total, error) {
 	all := make([]total, len(waits()))
 	for i, w := range waits() {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.named(w.process).admin+"/metrics", nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Named(w.process).Admin+"/metrics", nil)
 		if err != nil {
 			return nil, err
 		}

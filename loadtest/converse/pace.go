@@ -1,4 +1,4 @@
-package main
+package converse
 
 import (
 	"runtime"
@@ -48,18 +48,19 @@ func (l *latencies) since(due time.Time) {
 	_ = l.h.RecordValue(max(1, took)) // all that can be waited for is in its range
 }
 
-// quantiles are milliseconds.
-type quantiles struct {
-	P50 float64 `json:"p50"`
-	P99 float64 `json:"p99"`
-	Max float64 `json:"max"`
+// Quantiles are milliseconds.
+type Quantiles struct {
+	P50  float64 `json:"p50"`
+	P99  float64 `json:"p99"`
+	P999 float64 `json:"p999"`
+	Max  float64 `json:"max"`
 }
 
-func (l *latencies) quantiles() quantiles {
+func (l *latencies) quantiles() Quantiles {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ms := func(micros int64) float64 { return float64(micros) / 1000 }
-	return quantiles{ms(l.h.ValueAtQuantile(50)), ms(l.h.ValueAtQuantile(99)), ms(l.h.Max())}
+	return Quantiles{ms(l.h.ValueAtQuantile(50)), ms(l.h.ValueAtQuantile(99)), ms(l.h.ValueAtQuantile(99.9)), ms(l.h.Max())}
 }
 
 // gate counts what is under way, and tells when nothing is, or nothing has moved for too long.
@@ -88,39 +89,40 @@ func (g *gate) drain() (lost int64) {
 	return 0
 }
 
-// order is what a child is asked to do: so many a second for so long, or, where PerSecond is 0, as many as keep
+// Order is what a child is asked to do: so many a second for so long, or, where PerSecond is 0, as many as keep
 // Window of them under way.
-type order struct {
+type Order struct {
 	PerSecond float64 `json:"perSecond,omitempty"`
 	Seconds   float64 `json:"seconds"`
 	Window    int     `json:"window"`
 }
 
-func (o order) length() time.Duration { return time.Duration(o.Seconds * float64(time.Second)) }
+// Length is how long.
+func (o Order) Length() time.Duration { return time.Duration(o.Seconds * float64(time.Second)) }
 
-// outcome is how it went.
-type outcome struct {
+// Outcome is how it went.
+type Outcome struct {
 	Count   int64     `json:"count"`
 	Lost    int64     `json:"lost"`
 	Seconds float64   `json:"seconds"` // until the last was done
-	Took    quantiles `json:"took"`
+	Took    Quantiles `json:"took"`
 }
 
-// perSecond is what was reached.
-func (o outcome) perSecond() float64 { return float64(o.Count-o.Lost) / o.Seconds }
+// PerSecond is what was reached.
+func (o Outcome) PerSecond() float64 { return float64(o.Count-o.Lost) / o.Seconds }
 
-// mostUnderWay bounds a paced floor that cannot keep up. It goes on being measured from when things were due.
-const mostUnderWay = 20_000
+// MostUnderWay bounds a paced floor that cannot keep up. It goes on being measured from when things were due.
+const MostUnderWay = 20_000
 
-// drive has something done as ordered. begin starts one of them and calls done once, from wherever it likes.
-func drive(o order, begin func(done func(error))) (outcome, error) {
+// Drive has something done as ordered. begin starts one of them and calls done once, from wherever it likes.
+func Drive(o Order, begin func(done func(error))) (Outcome, error) {
 	var (
 		under  gate
 		took   = newLatencies()
 		failed = make(chan error, 1)
 		last   atomic.Int64 // when the last one was done
 		start  = time.Now()
-		places = make(chan struct{}, mostUnderWay)
+		places = make(chan struct{}, MostUnderWay)
 	)
 	if o.PerSecond == 0 {
 		places = make(chan struct{}, o.Window)
@@ -150,9 +152,9 @@ func drive(o order, begin func(done func(error))) (outcome, error) {
 	var count int
 	var err error
 	if o.PerSecond > 0 {
-		count, err = pace(o.PerSecond, o.length(), one)
+		count, err = pace(o.PerSecond, o.Length(), one)
 	} else {
-		for ; err == nil && time.Since(start) < o.length(); count++ {
+		for ; err == nil && time.Since(start) < o.Length(); count++ {
 			err = one(time.Now())
 		}
 	}
@@ -163,5 +165,5 @@ func drive(o order, begin func(done func(error))) (outcome, error) {
 		default:
 		}
 	}
-	return outcome{int64(count), lost, time.Duration(last.Load()).Seconds(), took.quantiles()}, err
+	return Outcome{int64(count), lost, time.Duration(last.Load()).Seconds(), took.quantiles()}, err
 }

@@ -1,4 +1,4 @@
-package main
+package stack
 
 import (
 	"bytes"
@@ -13,33 +13,34 @@ import (
 	"time"
 )
 
-// engines are real ones, a node each, started for this benchmark alone and removed with their data after it.
-type engines struct {
+// Engines are real ones, a node each, started for this benchmark alone and removed with their data after it.
+type Engines struct {
 	dir string
 	env map[string]string // the addresses, as engines.sh tells them
 }
 
 const (
 	enginesScript = "deploy/engines/engines.sh"
-	enginesDir    = ".engines/pipeline" // beside those of `make engines`, with ports of its own
+	enginesDir    = ".engines"
 	enginesCache  = ".engines/cache"
 )
 
-func startEngines(ctx context.Context) (*engines, error) {
-	dir, err := filepath.Abs(enginesDir)
+// StartEngines starts them in a folder of that name, beside those of `make engines`, with ports of their own.
+func StartEngines(ctx context.Context, name string) (*Engines, error) {
+	dir, err := filepath.Abs(filepath.Join(enginesDir, name))
 	if err != nil {
 		return nil, err
 	}
-	e := &engines{dir: dir, env: map[string]string{}}
+	e := &Engines{dir: dir, env: map[string]string{}}
 	if err := e.script(ctx, "clean"); err != nil { // what a killed run left
 		return nil, err
 	}
 	if err := e.script(ctx, "up", "kafka", "cassandra", "redis"); err != nil {
-		return nil, errors.Join(err, e.stop())
+		return nil, errors.Join(err, e.Stop())
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "env")) //nolint:gosec // a file of the engines'
 	if err != nil {
-		return nil, errors.Join(err, e.stop())
+		return nil, errors.Join(err, e.Stop())
 	}
 	for line := range strings.Lines(string(text)) {
 		if name, value, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "="); ok {
@@ -49,14 +50,14 @@ func startEngines(ctx context.Context) (*engines, error) {
 	return e, nil
 }
 
-// stop ends the engines and removes what they kept, also when the run was interrupted.
-func (e *engines) stop() error {
+// Stop ends the engines and removes what they kept, also when the run was interrupted.
+func (e *Engines) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	return e.script(ctx, "clean")
 }
 
-func (e *engines) script(ctx context.Context, do ...string) error {
+func (e *Engines) script(ctx context.Context, do ...string) error {
 	cmd := exec.CommandContext(ctx, enginesScript, do...) //nolint:gosec // words of this file
 	cache, err := filepath.Abs(enginesCache)
 	if err != nil {
@@ -74,8 +75,8 @@ func (e *engines) script(ctx context.Context, do ...string) error {
 	return nil
 }
 
-// pids are the processes whose CPU time is an engine's.
-func (e *engines) pids() (map[string]int, error) {
+// PIDs are the processes whose CPU time is an engine's.
+func (e *Engines) PIDs() (map[string]int, error) {
 	found := map[string]int{}
 	for _, name := range []string{"kafka", "cassandra", "redis"} {
 		files, err := filepath.Glob(filepath.Join(e.dir, "run", name+"*"))
@@ -94,8 +95,13 @@ func (e *engines) pids() (map[string]int, error) {
 	return found, nil
 }
 
-func (e *engines) addresses(engine string) []string { return strings.Split(e.env[engine], ",") }
+func (e *Engines) addresses(engine string) []string { return strings.Split(e.env[engine], ",") }
 
-func (e *engines) kafka() []string     { return e.addresses("DOZAAR_KAFKA_BROKERS") }
-func (e *engines) cassandra() []string { return e.addresses("DOZAAR_CASSANDRA_HOSTS") }
-func (e *engines) redis() []string     { return e.addresses("DOZAAR_REDIS_ADDRS") }
+// Kafka is the broker's address.
+func (e *Engines) Kafka() []string { return e.addresses("DOZAAR_KAFKA_BROKERS") }
+
+// Cassandra is the node's address.
+func (e *Engines) Cassandra() []string { return e.addresses("DOZAAR_CASSANDRA_HOSTS") }
+
+// Redis is the server's address.
+func (e *Engines) Redis() []string { return e.addresses("DOZAAR_REDIS_ADDRS") }

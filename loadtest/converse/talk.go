@@ -1,29 +1,18 @@
-package main
+package converse
 
 import (
-	"fmt"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/dozaar/dozaar/loadtest/wire"
 )
 
-// textBytes is how long each message's text is. It begins with its number.
-const textBytes = 100
-
-const numberDigits = 8
-
-func textOf(n int64) string {
-	return fmt.Sprintf("%0*d ", numberDigits, n) + strings.Repeat("how much is it? ", textBytes/16+1)[:textBytes-numberDigits-1]
-}
-
 // talk is a conversation as its sender and its recipients know it.
 type talk struct {
-	load   *load
-	id     string
-	sender *wire.Conn
+	client     *client
+	id         string
+	recipients int
+	sender     *wire.Conn
 
 	mu   sync.Mutex // guards what follows
 	n    int64      // of the last message
@@ -38,23 +27,19 @@ type pending struct {
 	left  int // recipients
 }
 
-const recipients = 2
-
 // say sends the next message of a conversation. They are sent in the order of their numbers.
 func (t *talk) say(r *run, due time.Time) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.n++
-	t.sent[t.n] = &pending{due: due, run: r, left: recipients}
+	t.sent[t.n] = &pending{due: due, run: r, left: t.recipients}
 	r.under.enter()
 	r.count.Add(1)
-	payload := `42/chat,` + strconv.FormatInt(t.n, 10) + `["send:message",{"conversationId":"` + t.id + `","message":"` + textOf(t.n) + `"}]`
+	frame := t.client.dialect.say(t.id, t.n)
 	if t.n == 1 {
-		t.load.mu.Lock()
-		t.load.sample.Sent = payload
-		t.load.mu.Unlock()
+		t.client.keep(func(s *Samples) { s.Sent = frame })
 	}
-	t.sender.Queue(payload)
+	t.sender.Queue(frame)
 	return t.sender.Send()
 }
 
@@ -63,7 +48,7 @@ func (t *talk) acknowledged(n int64, ok bool) {
 	defer t.mu.Unlock()
 	p := t.sent[n]
 	if p == nil || p.acked || !ok {
-		t.load.fault("message %d of %s: acknowledged with %v, expected: %v", n, t.id, ok, p != nil && !p.acked)
+		t.client.fault(refused, "message %d of %s: acknowledged with %v, expected: %v", n, t.id, ok, p != nil && !p.acked)
 		return
 	}
 	p.acked = true
@@ -76,7 +61,7 @@ func (t *talk) delivered(n int64) {
 	p := t.sent[n]
 	if p == nil || p.left == 0 {
 		t.mu.Unlock()
-		t.load.fault("message %d of %s came once too often, or was never sent", n, t.id)
+		t.client.fault(duplicated, "message %d of %s came once too often, or was never sent", n, t.id)
 		return
 	}
 	p.left--
@@ -90,7 +75,7 @@ func (t *talk) delivered(n int64) {
 	t.mu.Unlock()
 	if complete && r.order.PerSecond == 0 && !r.stopping.Load() {
 		if err := t.say(r, time.Now()); err != nil {
-			t.load.fault("send: %v", err)
+			t.client.fault(refused, "send: %v", err)
 		}
 	}
 }

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestReport(t *testing.T) {
+	r := results{}
+	for i, value := range []float64{10, 20, 90} { // the round's ratio counts, not the medians' one
+		r.add(dozaar, "paced cpu", value)
+		r.add(nest, "paced cpu", value*[]float64{2, 4, 8}[i])
+		r.add(nest, "lost", 1)
+	}
+	r.add(dozaar, "saturated rate", 3000)
+	r.add(nest, "saturated rate", 1000)
+	text := report(fullPlan(), systems(), r)
+	for _, want := range []string{
+		"| own CPU a message, marketplace at equal load | 0.25 | dozaar ÷ nest | ≤ 0.35 met |",
+		"| messages a second, saturated | 3.00 | dozaar ÷ nest | ≥ 3 met |",
+		"| lost |  |  | 3 |  |  |",
+		"| **own CPU, µs a message** | **20** |  | **80** |  |  |",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "%!") || strings.Contains(text, "NaN") || strings.Contains(text, "dozaar ÷ node") {
+		t.Error(text)
+	}
+}
+
+func TestPageHasItsMarks(t *testing.T) {
+	text, err := os.ReadFile("../../" + page)
+	if err != nil || strings.Count(string(text), "<!-- measured: ") != 2 {
+		t.Error(err)
+	}
+}
+
+// Rivals are compared in versions that everybody gets.
+func TestPeersArePinned(t *testing.T) {
+	for _, peer := range []string{node, nest} {
+		text, err := os.ReadFile("../peers/" + peer + "/package.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p struct{ Dependencies, DevDependencies map[string]string }
+		if err := json.Unmarshal(text, &p); err != nil {
+			t.Fatal(err)
+		}
+		for _, all := range []map[string]string{p.Dependencies, p.DevDependencies} {
+			for name, version := range all {
+				if strings.Trim(version, "0123456789.") != "" {
+					t.Errorf("%s: %s is %s", peer, name, version)
+				}
+			}
+		}
+		lock, err := os.ReadFile("../peers/" + peer + "/package-lock.json")
+		if err != nil || !strings.Contains(string(lock), `"integrity"`) || strings.Contains(string(lock), `"resolved"`) {
+			t.Errorf("%s: the lock file has no checksums, or addresses: %v", peer, err)
+		}
+	}
+}
+
+func TestCommandRefusesWhatIsNotThere(t *testing.T) {
+	if err := command([]string{"-systems", "dozaar,abacus"}); err == nil || !strings.Contains(err.Error(), "centrifuge") {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,108 @@
+// Command compare puts Dozaar beside what else a marketplace could use: the same conversations, the same client, the same engines,
+// one after the other, in turns.
+//
+//	go run ./loadtest/compare              three rounds (FULL=1: five); writes docs/benchmarks/comparison.md
+//	QUICK=1 go run ./loadtest/compare      one short round; prints only
+//	go run ./loadtest/compare -systems dozaar,node
+//
+// It installs the rivals (loadtest/peers) with the versions that their lock files name, starts real engines of its own, and ends
+// all that it started.
+//
+//	systems.go   what is compared, and how each is started
+//	run.go       rounds and scenarios
+//	report.go    tables
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/dozaar/dozaar/loadtest/bench"
+	"github.com/dozaar/dozaar/loadtest/converse"
+)
+
+// page gets what was measured.
+const page = "docs/benchmarks/comparison.md"
+
+func main() {
+	if err := command(os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "compare:", err)
+		os.Exit(1)
+	}
+}
+
+func command(args []string) error {
+	flags := flag.NewFlagSet("compare", flag.ContinueOnError)
+	client := flags.Bool("client", false, "be the client (used by the program itself)")
+	bare := flags.Bool("bare", false, "be the bare websocket server (used by the program itself)")
+	wanted := flags.String("systems", strings.Join(names(systems()), ","), "what is compared, separated by commas; all but the default prints only")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *client {
+		return converse.Serve(os.Stdin, os.Stdout)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if *bare {
+		return serveBare(ctx, os.Getenv("LISTEN"))
+	}
+	chosen := systems()
+	publish := os.Getenv("QUICK") != "1"
+	if list := strings.Split(*wanted, ","); !slices.Equal(list, names(chosen)) {
+		publish = false
+		chosen = slices.DeleteFunc(chosen, func(s system) bool { return !slices.Contains(list, s.name) })
+		if len(chosen) != len(list) {
+			return fmt.Errorf("-systems: there are %s", strings.Join(names(systems()), ", "))
+		}
+	}
+	p := fullPlan()
+	switch {
+	case os.Getenv("QUICK") == "1":
+		p = quickPlan()
+	case os.Getenv("FULL") == "1":
+		p.rounds = 5
+	}
+	text, err := measure(ctx, p, chosen)
+	if err != nil {
+		return err
+	}
+	fmt.Println(text)
+	if publish {
+		return bench.Publish(page, "measured", text)
+	}
+	return nil
+}
+
+// serveBare is the floor: a websocket server that does nothing but answer.
+func serveBare(ctx context.Context, address string) error {
+	handler, err := converse.NewBareServer(converse.DefaultSamples())
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/socket.io/", handler)
+	mux.HandleFunc("/health", func(http.ResponseWriter, *http.Request) {})
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "compare: "+format+"\n", args...) }

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dozaar/dozaar/loadtest/bench"
+)
+
+// target is what is to be reached, as a ratio in one run.
+type target struct {
+	title, name string
+	of, to      string
+	most, least float64 // one of both
+}
+
+func targets() []target {
+	return []target{
+		{"own CPU a delivery, one big room", "room cpu a delivery", dozaar, node, 0.35, 0},
+		{"own CPU a delivery, one big room", "room cpu a delivery", dozaar, centrifuge, 0.5, 0},
+		{"own CPU a message, marketplace at equal load; the rival stores nothing", "paced cpu", dozaar, node, 1, 0},
+		{"own CPU a message, marketplace at equal load", "paced cpu", dozaar, nest, 0.35, 0},
+		{"messages a second, saturated", "saturated rate", dozaar, nest, 0, 3},
+		{"p99 at equal load; the rival stores nothing", "paced p99", dozaar, node, 1, 0},
+		{"memory a socket", "bytes a socket", dozaar, node, 0.8, 0},
+	}
+}
+
+// ratio is the median of the rounds' ratios; false: one of both was not measured.
+func (r results) ratio(t target) (float64, bool) {
+	var ratios []float64
+	for i, value := range r[t.of][t.name] {
+		if rival := r[t.to][t.name]; i < len(rival) && rival[i] > 0 {
+			ratios = append(ratios, value/rival[i])
+		}
+	}
+	if len(ratios) == 0 {
+		return 0, false
+	}
+	return bench.Median(ratios), true
+}
+
+func report(p plan, chosen []system, r results) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Measured on: %s.\n\n", strings.Join(bench.Machine(), "; "))
+	for _, s := range chosen {
+		fmt.Fprintf(&b, "- **%s**: %s\n", s.name, s.what)
+	}
+	b.WriteString("\n| what is to be reached, medians of the rounds' ratios | ratio | of | target |\n|---|--:|---|---|\n")
+	for _, t := range targets() {
+		ratio, measured := r.ratio(t)
+		if !measured {
+			continue
+		}
+		sign, goal, met := "≤", t.most, ratio <= t.most
+		if t.least > 0 {
+			sign, goal, met = "≥", t.least, ratio >= t.least
+		}
+		verdict := "MISSED"
+		if met {
+			verdict = "met"
+		}
+		fmt.Fprintf(&b, "| %s | %.2f | %s ÷ %s | %s %g %s |\n", t.title, ratio, t.of, t.to, sign, goal, verdict)
+	}
+	r.table(&b, chosen, fmt.Sprintf("marketplace: %d conversations of two, %g messages a second", p.conversations, p.rate), cost("paced"))
+	r.table(&b, chosen, fmt.Sprintf("the same, as many as can be, %d under way", p.window), append([]line{{"messages a second", "saturated rate", "%.0f"}}, cost("saturated")...))
+	r.table(&b, chosen, fmt.Sprintf("one big room: %d members, %g messages a second", p.room, p.roomRate), append([]line{{"own CPU, µs a delivery", "room cpu a delivery", "%.2f"}}, cost("room")...))
+	r.table(&b, chosen, fmt.Sprintf("idle: %d sockets", p.idle), []line{{"memory of the own processes, bytes a socket", "bytes a socket", "%.0f"}})
+	r.table(&b, chosen, "what the client found, all rounds and scenarios together", []line{
+		{"lost", "lost", ""}, {"duplicated", "duplicated", ""}, {"reordered", "reordered", ""}, {"refused", "refused", ""},
+	})
+	return b.String()
+}
+
+// line is a row: how its median is written; where format is empty it is the sum.
+type line struct{ title, name, format string }
+
+func cost(scenario string) []line {
+	return []line{
+		{"**own CPU, µs a message**", scenario + " cpu", "**%.0f**"},
+		{"CPU of Kafka", scenario + " cpu kafka", "%.0f"},
+		{"CPU of Cassandra", scenario + " cpu cassandra", "%.0f"},
+		{"CPU of Redis", scenario + " cpu redis", "%.0f"},
+		{"send to acknowledgement, p50 ms", scenario + " acknowledged p50", "%.2f"},
+		{"send to all recipients, p50 ms", scenario + " p50", "%.2f"},
+		{"· p99", scenario + " p99", "%.2f"},
+		{"· p99.9", scenario + " p99.9", "%.2f"},
+	}
+}
+
+func (r results) table(b *strings.Builder, chosen []system, title string, lines []line) {
+	fmt.Fprintf(b, "\n| %s | %s |\n|---%s|\n", title, strings.Join(names(chosen), " | "), strings.Repeat("|--:", len(chosen)))
+	for _, l := range lines {
+		b.WriteString("| " + l.title)
+		for _, s := range chosen {
+			b.WriteString(" | " + r.cell(s.name, l))
+		}
+		b.WriteString(" |\n")
+	}
+}
+
+func (r results) cell(system string, l line) string {
+	values := r[system][l.name]
+	if len(values) == 0 {
+		return ""
+	}
+	if l.format == "" {
+		sum := 0.0
+		for _, value := range values {
+			sum += value
+		}
+		return fmt.Sprintf("%.0f", sum)
+	}
+	return fmt.Sprintf(l.format, bench.Median(values))
+}

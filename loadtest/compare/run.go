@@ -1,0 +1,271 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/dozaar/dozaar/loadtest/bench"
+	"github.com/dozaar/dozaar/loadtest/converse"
+	"github.com/dozaar/dozaar/loadtest/stack"
+)
+
+// plan is how much is measured.
+type plan struct {
+	rounds        int
+	conversations int     // of two, in the marketplace
+	rate          float64 // messages a second over them, at equal load
+	window        int     // messages under way where as many are sent as can be
+	room          int     // members of the one big room
+	roomRate      float64 // messages a second into it
+	idle          int     // sockets, of two in a conversation, that say nothing
+
+	heat, warm, length, rest time.Duration
+}
+
+func fullPlan() plan {
+	return plan{
+		rounds: 3, conversations: 500, rate: 500, window: 2000, room: 500, roomRate: 20, idle: 5000,
+		heat: 10 * time.Second, warm: 2 * time.Second, length: 10 * time.Second, rest: 5 * time.Second,
+	}
+}
+
+func quickPlan() plan {
+	p := fullPlan()
+	p.rounds, p.conversations, p.rate, p.window, p.room, p.idle = 1, 100, 200, 400, 100, 500
+	p.heat, p.warm, p.length, p.rest = 2*time.Second, time.Second, 3*time.Second, 2*time.Second
+	return p
+}
+
+// scenarios are what each system is put to.
+var scenarios = []struct {
+	name string
+	run  func(t *trial, ctx context.Context) error
+}{
+	{"marketplace", (*trial).marketplace},
+	{"one big room", (*trial).bigRoom},
+	{"idle sockets", (*trial).idleSockets},
+}
+
+// results are the samples of all rounds, by system and name.
+type results map[string]map[string][]float64
+
+func (r results) add(system, name string, value float64) {
+	if r[system] == nil {
+		r[system] = map[string][]float64{}
+	}
+	r[system][name] = append(r[system][name], value)
+}
+
+// measure carries the plan out and gives its tables.
+func measure(ctx context.Context, p plan, chosen []system) (text string, err error) {
+	if runtime.GOOS != "linux" {
+		return "", errors.New("CPU time is read from /proc: Linux only")
+	}
+	dir, err := os.MkdirTemp("", "dozaar-compare-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // a folder for this run
+	for _, s := range chosen {
+		if s.install != nil {
+			say("installing %s", s.name)
+			if err := s.install(ctx, dir); err != nil {
+				return "", err
+			}
+		}
+	}
+	say("starting the engines")
+	engines, err := stack.StartEngines(ctx, "compare")
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, engines.Stop()) }()
+	r := results{}
+	for round := range p.rounds {
+		for i := range chosen {
+			s := chosen[(i+round)%len(chosen)] // another one is the first in each round
+			say("round %d of %d: %s", round+1, p.rounds, s.name)
+			if err := try(ctx, p, s, engines, dir, r); err != nil {
+				return "", fmt.Errorf("%s: %w", s.name, err)
+			}
+		}
+	}
+	return report(p, chosen, r), nil
+}
+
+// trial is one system in one round.
+type trial struct {
+	plan
+	*running
+	system  system
+	results results
+	own     map[string]int // pids
+	engines map[string]int
+}
+
+func try(ctx context.Context, p plan, s system, e *stack.Engines, dir string, r results) (err error) {
+	up, err := s.start(ctx, e, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, up.services.Stop()) }()
+	t := &trial{plan: p, running: up, system: s, results: r, own: map[string]int{}}
+	if t.engines, err = e.PIDs(); err != nil {
+		return err
+	}
+	pids := up.services.PIDs()
+	for _, name := range up.own {
+		t.own[name] = pids[name]
+	}
+	for _, scenario := range scenarios {
+		if err := scenario.run(t, ctx); err != nil {
+			return fmt.Errorf("%s: %w", scenario.name, err)
+		}
+	}
+	return nil
+}
+
+func (t *trial) note(name string, value float64) { t.results.add(t.system.name, name, value) }
+
+// with has a client of its own connect so many conversations, and ends it after what is done with it.
+func (t *trial) with(ctx context.Context, conversations, members int, do func(*bench.Child) error) (err error) {
+	met, err := t.meet(ctx, conversations, members)
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	client, err := bench.StartChild(ctx, "the client", self, "-client")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, client.Stop()) }()
+	if err := client.Ask(converse.Command{
+		Do: "connect", Dialect: t.system.dialect, Senders: t.senders, Recipients: t.recipients, Conversations: met,
+	}, &struct{}{}); err != nil {
+		return err
+	}
+	if err := do(client); err != nil {
+		return err
+	}
+	return client.Ask(converse.Command{Do: "leave"}, &struct{}{})
+}
+
+// measured has the client send, and notes what that cost and how it went.
+func (t *trial) measured(client *bench.Child, name string, o converse.Order, recipients int) error {
+	var h converse.Heard
+	pids := maps.Clone(t.own)
+	maps.Copy(pids, t.engines)
+	pids["client"] = client.PID()
+	before, err := cpu(pids)
+	if err != nil {
+		return err
+	}
+	if err := client.Ask(converse.Command{Do: "run", Order: o}, &h); err != nil {
+		return err
+	}
+	now, err := cpu(pids)
+	if err != nil {
+		return err
+	}
+	if h.Count == 0 || h.Count == h.Lost {
+		return fmt.Errorf("nothing arrived: %+v", h.Faults)
+	}
+	own := 0.0
+	for process := range pids {
+		used := (now[process] - before[process]) / float64(h.Count) * 1e6
+		if _, ours := t.own[process]; ours {
+			own += used
+		} else {
+			t.note(name+" cpu "+process, used)
+		}
+	}
+	t.note(name+" cpu", own)
+	t.note(name+" cpu a delivery", own/float64(recipients+1)) // the sender is told, too
+	t.note(name+" rate", h.PerSecond())
+	t.note(name+" p50", h.Took.P50)
+	t.note(name+" p99", h.Took.P99)
+	t.note(name+" p99.9", h.Took.P999)
+	t.note(name+" acknowledged p50", h.Acked.P50)
+	t.note("lost", float64(h.Faults.Lost))
+	t.note("duplicated", float64(h.Faults.Duplicated))
+	t.note("reordered", float64(h.Faults.Reordered))
+	t.note("refused", float64(h.Faults.Refused))
+	if !h.Faults.None() {
+		say("%s, %s: %+v", t.system.name, name, h.Faults)
+	}
+	return nil
+}
+
+func cpu(pids map[string]int) (map[string]float64, error) {
+	used := map[string]float64{}
+	for name, pid := range pids {
+		seconds, err := bench.CPUSeconds(pid)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		used[name] = seconds
+	}
+	return used, nil
+}
+
+// marketplace is conversations of two: at a rate that all bear, and then as many messages as there can be.
+func (t *trial) marketplace(ctx context.Context) error {
+	return t.with(ctx, t.conversations, 2, func(client *bench.Child) error {
+		flood := converse.Order{Seconds: t.heat.Seconds(), Window: t.window}
+		if err := client.Ask(converse.Command{Do: "run", Order: flood}, &converse.Heard{}); err != nil { // what is compiled while it runs
+			return err
+		}
+		paced := converse.Order{PerSecond: t.rate, Seconds: t.warm.Seconds()}
+		if err := client.Ask(converse.Command{Do: "run", Order: paced}, &converse.Heard{}); err != nil {
+			return err
+		}
+		paced.Seconds, flood.Seconds = t.length.Seconds(), t.length.Seconds()
+		return errors.Join(t.measured(client, "paced", paced, 1), t.measured(client, "saturated", flood, 1))
+	})
+}
+
+// bigRoom is one conversation of many.
+func (t *trial) bigRoom(ctx context.Context) error {
+	return t.with(ctx, 1, t.room, func(client *bench.Child) error {
+		paced := converse.Order{PerSecond: t.roomRate, Seconds: t.warm.Seconds()}
+		if err := client.Ask(converse.Command{Do: "run", Order: paced}, &converse.Heard{}); err != nil {
+			return err
+		}
+		paced.Seconds = t.length.Seconds()
+		return t.measured(client, "room", paced, t.room-1)
+	})
+}
+
+// idleSockets is how much memory a socket takes that has joined a conversation and says nothing.
+func (t *trial) idleSockets(ctx context.Context) error {
+	before, err := t.resident()
+	if err != nil {
+		return err
+	}
+	return t.with(ctx, t.idle/2, 2, func(*bench.Child) error {
+		time.Sleep(t.rest)
+		now, err := t.resident()
+		t.note("bytes a socket", (now-before)/float64(t.idle))
+		return err
+	})
+}
+
+// resident is the memory of the system's own processes, in bytes.
+func (t *trial) resident() (sum float64, err error) {
+	for name, pid := range t.own {
+		bytes, err := bench.ResidentBytes(pid)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", name, err)
+		}
+		sum += bytes
+	}
+	return sum, nil
+}

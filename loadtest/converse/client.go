@@ -1,0 +1,256 @@
+package converse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dozaar/dozaar/loadtest/bench"
+	"github.com/dozaar/dozaar/loadtest/wire"
+)
+
+// Command is what the client process is asked: connect, run, samples, leave.
+type Command struct {
+	Do string `json:"do"`
+
+	Dialect       string         `json:"dialect,omitempty"`
+	Senders       string         `json:"senders,omitempty"`    // address of the server with the senders
+	Recipients    string         `json:"recipients,omitempty"` // and of the one with the recipients
+	Conversations []Conversation `json:"conversations,omitempty"`
+
+	Order Order `json:"order"`
+}
+
+// Conversation is one of the client's: who is in it, the sender first.
+type Conversation struct {
+	ID     string   `json:"id"`
+	Tokens []string `json:"tokens"`
+}
+
+// client is the client process.
+type client struct {
+	dialect dialect
+	talks   []*talk
+	conns   []*wire.Conn
+	readers sync.WaitGroup
+	leaving atomic.Bool
+
+	mu     sync.Mutex // guards what follows
+	faults Faults
+	sample Samples
+
+	round atomic.Pointer[run]
+}
+
+// Samples are frames as they went to and fro, for a floor to send the same.
+type Samples struct {
+	Sent    string `json:"sent"` // the client's own
+	Ack     string `json:"ack"`
+	Message string `json:"message"`
+}
+
+// Faults is what should not have happened since the client has connected.
+type Faults struct {
+	Lost       int64    `json:"lost"` // not acknowledged, or not come to all
+	Duplicated int64    `json:"duplicated"`
+	Reordered  int64    `json:"reordered"`
+	Refused    int64    `json:"refused"`
+	First      []string `json:"first"` // the first few
+}
+
+// None tells that there was none.
+func (f Faults) None() bool { return f.Lost+f.Duplicated+f.Reordered+f.Refused == 0 }
+
+type faultKind int
+
+const (
+	duplicated faultKind = iota
+	reordered
+	refused
+)
+
+// run is one order being carried out.
+type run struct {
+	order    Order
+	start    time.Time
+	under    gate
+	acked    *latencies
+	heard    *latencies // by all recipients
+	last     atomic.Int64
+	count    atomic.Int64
+	stopping atomic.Bool
+}
+
+// Heard is how an order of messages went.
+type Heard struct {
+	Outcome
+	Acked  Quantiles `json:"acked"`
+	Faults Faults    `json:"faults"`
+}
+
+// Serve is the client process: it answers commands until in ends.
+func Serve(in io.Reader, out io.Writer) error { return bench.Answer(in, out, new(client).do) }
+
+func (l *client) do(c Command) (any, error) {
+	switch c.Do {
+	case "connect":
+		return struct{}{}, l.connect(c)
+	case "run":
+		return l.run(c.Order)
+	case "samples":
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.sample, nil
+	case "leave":
+		l.leave()
+		return struct{}{}, nil
+	}
+	return nil, errors.New("not a command of the client: " + c.Do)
+}
+
+// firstFaults is how many are told word for word.
+const firstFaults = 10
+
+// fault notes what should not have happened.
+func (l *client) fault(kind faultKind, format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	*map[faultKind]*int64{duplicated: &l.faults.Duplicated, reordered: &l.faults.Reordered, refused: &l.faults.Refused}[kind]++
+	if len(l.faults.First) < firstFaults {
+		l.faults.First = append(l.faults.First, fmt.Sprintf(format, args...))
+	}
+}
+
+// connectsAtOnce is how many connections are on their way at the same time.
+const connectsAtOnce = 16
+
+// connect opens a connection for each member of each conversation, and joins it.
+func (l *client) connect(c Command) (err error) {
+	if l.dialect, err = dialectOf(c.Dialect); err != nil {
+		return err
+	}
+	l.talks = make([]*talk, len(c.Conversations))
+	type place struct{ conversation, member int }
+	places := make(chan place)
+	failed := make(chan error, connectsAtOnce)
+	for i, conversation := range c.Conversations {
+		l.talks[i] = &talk{client: l, id: conversation.ID, recipients: len(conversation.Tokens) - 1, sent: map[int64]*pending{}}
+	}
+	var all sync.WaitGroup
+	for range connectsAtOnce {
+		all.Go(func() {
+			for p := range places {
+				if err := l.open(c, p.conversation, p.member); err != nil {
+					select {
+					case failed <- err:
+					default:
+					}
+				}
+			}
+		})
+	}
+	for i, conversation := range c.Conversations {
+		for member := range conversation.Tokens {
+			places <- place{i, member}
+		}
+	}
+	close(places)
+	all.Wait()
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+// open opens one member's connection. The sender is on one server, all others are on the other.
+func (l *client) open(c Command, i, member int) error {
+	conversation, address := c.Conversations[i], c.Recipients
+	if member == 0 {
+		address = c.Senders
+	}
+	conn, err := wire.Dial(context.Background(), l.dialect.target(conversation, member, address))
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.conns = append(l.conns, conn)
+	l.mu.Unlock()
+	if err := l.dialect.greet(conn, conversation.Tokens[member]); err != nil {
+		return err
+	}
+	e := &ear{talk: l.talks[i], conn: conn, member: member, joined: make(chan error, 1)}
+	if member == 0 {
+		e.talk.sender = conn
+	}
+	l.readers.Go(func() {
+		if err := conn.Read(e.frame, func() {}); !l.leaving.Load() {
+			l.fault(refused, "a connection ended: %v", err)
+		}
+	})
+	conn.Queue(l.dialect.join(conversation))
+	if err := conn.Send(); err != nil {
+		return err
+	}
+	select {
+	case err := <-e.joined:
+		return err
+	case <-time.After(stalled):
+		return errors.New("a join was not acknowledged")
+	}
+}
+
+// run carries an order out and waits until everybody has heard everything.
+func (l *client) run(o Order) (Heard, error) {
+	r := &run{order: o, start: time.Now(), acked: newLatencies(), heard: newLatencies()}
+	l.round.Store(r)
+	var err error
+	if o.PerSecond > 0 {
+		i := 0
+		_, err = pace(o.PerSecond, o.Length(), func(due time.Time) error {
+			t := l.talks[i%len(l.talks)]
+			i++
+			return t.say(r, due)
+		})
+	} else {
+		for i := range o.Window {
+			if err == nil {
+				err = l.talks[i%len(l.talks)].say(r, time.Now())
+			}
+		}
+		time.Sleep(o.Length())
+		r.stopping.Store(true)
+	}
+	if err != nil {
+		return Heard{}, err
+	}
+	lost := r.under.drain()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.faults.Lost += lost
+	return Heard{
+		Outcome: Outcome{r.count.Load(), lost, time.Duration(r.last.Load()).Seconds(), r.heard.quantiles()},
+		Acked:   r.acked.quantiles(), Faults: l.faults,
+	}, nil
+}
+
+func (l *client) leave() {
+	l.leaving.Store(true)
+	for _, c := range l.conns {
+		_ = c.Close()
+	}
+	l.readers.Wait()
+	l.conns, l.talks = nil, nil
+	l.leaving.Store(false)
+}
+
+func (l *client) keep(note func(*Samples)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	note(&l.sample)
+}

@@ -1,0 +1,138 @@
+package converse
+
+import (
+	"fmt"
+	"io/fs"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestPaceIsOpenLoop(t *testing.T) {
+	start := time.Now()
+	var due []time.Duration
+	n, err := pace(1000, 50*time.Millisecond, func(at time.Time) error {
+		due = append(due, at.Sub(start))
+		if len(due) == 1 {
+			time.Sleep(20 * time.Millisecond) // what is slow does not move what is due
+		}
+		return nil
+	})
+	if err != nil || n != 50 || len(due) != 50 {
+		t.Fatalf("%d, %d, %v", n, len(due), err)
+	}
+	for i := range due[1:] {
+		if gap := due[i+1] - due[i]; gap < 999*time.Microsecond || gap > 1001*time.Microsecond {
+			t.Errorf("%d was due %v after the one before", i+1, gap)
+		}
+	}
+}
+
+func TestDriveKeepsTheWindow(t *testing.T) {
+	var under gate
+	most := int64(0)
+	o, err := Drive(Order{Seconds: 0.05, Window: 3}, func(done func(error)) {
+		under.enter()
+		most = max(most, under.under.Load())
+		go func() {
+			time.Sleep(time.Millisecond)
+			under.leave()
+			done(nil)
+		}()
+	})
+	if err != nil || o.Lost != 0 || o.Count < 3 || most > 3 {
+		t.Errorf("%+v, %v, %d at once", o, err, most)
+	}
+	if _, err := Drive(Order{PerSecond: 1000, Seconds: 0.01}, func(done func(error)) { done(fs.ErrInvalid) }); err == nil {
+		t.Error("a failure was not told")
+	}
+}
+
+// ask lets the client do what it is told, and gives its answers.
+func ask(t *testing.T, l *client, commands ...Command) (answers []any) {
+	t.Helper()
+	for _, c := range commands {
+		answer, err := l.do(c)
+		if err != nil {
+			t.Fatalf("%s: %v", c.Do, err)
+		}
+		answers = append(answers, answer)
+	}
+	return answers
+}
+
+// TestBareServerAndClient lets the client send to the floor's server, and sees that it notices what is wrong.
+func TestBareServerAndClient(t *testing.T) {
+	bare, err := NewBareServer(DefaultSamples())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(bare)
+	defer server.Close()
+	address := strings.TrimPrefix(server.URL, "http://")
+	l := &client{}
+	connect := Command{Do: "connect", Dialect: Bare, Senders: address, Recipients: address}
+	for i := range 3 {
+		connect.Conversations = append(connect.Conversations, Conversation{ID: fmt.Sprint("c", i), Tokens: []string{"a", "b", "c"}})
+	}
+	answers := ask(t, l, connect,
+		Command{Do: "run", Order: Order{PerSecond: 500, Seconds: 0.1}},
+		Command{Do: "run", Order: Order{Seconds: 0.1, Window: 6}},
+		Command{Do: "samples"})
+	paced, flood := answers[1].(Heard), answers[2].(Heard)
+	if paced.Count != 50 || !paced.Faults.None() || flood.Count <= 6 || !flood.Faults.None() {
+		t.Errorf("%+v\n%+v", paced, flood)
+	}
+	if got := answers[3].(Samples); !strings.Contains(got.Message, string(textField)) || !strings.Contains(got.Ack, `"ok":true`) || got.Sent == "" {
+		t.Errorf("%+v", got)
+	}
+	l.talks[0].delivered(1)
+	l.talks[0].acknowledged(1, true)
+	e := &ear{talk: l.talks[0], member: 1, last: 4}
+	_ = e.frame([]byte(strings.Replace(DefaultSamples().Message, "00000001", "00000006", 1)))
+	_ = e.frame([]byte(`42/chat,["exception",{}]`))
+	// once more, and never sent; acknowledged twice, and an exception; a gap
+	if f := l.faults; f.Duplicated != 2 || f.Refused != 2 || f.Reordered != 1 || len(f.First) != 5 {
+		t.Errorf("%+v", l.faults)
+	}
+	ask(t, l, Command{Do: "leave"})
+}
+
+// TestDialects says what each server would say, and sees that it is understood.
+func TestDialects(t *testing.T) {
+	text := TextOf(7)
+	for _, c := range []struct {
+		dialect, frame string
+		want           []word
+	}{
+		{Contract, `43/chat,0[{"ok":true}]`, []word{{kind: joined, ok: true}}},
+		{Contract, `43/chat,0[{"ok":false,"code":"not_found"}]`, []word{{kind: joined}}},
+		{Contract, `43/chat,7[{"ok":true}]`, []word{{kind: acknowledged, n: 7, ok: true}}},
+		{Contract, `42/chat,["new:message",{"seq":9,"message":"` + text + `"}]`, []word{{kind: message, n: 7, seq: 9}}},
+		{Unnumbered, `42/chat,["new:message",{"seq":9,"message":"` + text + `"}]`, []word{{kind: message, n: 7}}},
+		{Contract, `42/chat,["user:online",{}]`, nil},
+		{Contract, `44/chat,{"message":"x"}`, []word{{kind: wrong}}},
+		{Centrifuge, `{}`, []word{{kind: pinged}}},
+		{
+			Centrifuge, `{"id":2,"subscribe":{}}` + "\n" + `{"id":17,"publish":{}}` + "\n" + `{"id":18,"error":{"code":1}}` + "\n",
+			[]word{{kind: joined, ok: true}, {kind: acknowledged, n: 7, ok: true}, {kind: acknowledged, n: 8}},
+		},
+		{Centrifuge, `{"push":{"channel":"c","pub":{"data":{"message":"` + text + `"},"offset":3}}}`, []word{{kind: message, n: 7}}},
+		{Centrifuge, `{"push":{"channel":"c","join":{}}}`, nil},
+		{Centrifuge, `what?`, []word{{kind: wrong}}},
+	} {
+		d, err := dialectOf(c.dialect)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []word
+		d.hear([]byte(c.frame), func(w word) { got = append(got, w) })
+		if fmt.Sprint(got) != fmt.Sprint(c.want) {
+			t.Errorf("%s %s: %+v", c.dialect, c.frame, got)
+		}
+	}
+	if _, err := dialectOf("esperanto"); err == nil {
+		t.Error("esperanto was understood")
+	}
+}

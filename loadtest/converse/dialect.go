@@ -1,0 +1,135 @@
+package converse
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/dozaar/dozaar/loadtest/wire"
+)
+
+// The dialects that a server may understand.
+const (
+	Contract   = "contract"   // the contract's events over Socket.IO
+	Unnumbered = "unnumbered" // the same, from a server that gives messages no numbers
+	Bare       = "bare"       // the same frames over a websocket without Engine.IO and Socket.IO
+	Centrifuge = "centrifuge" // Centrifuge's client protocol, JSON
+)
+
+// dialect is how things are said to a server, and what those mean that it says.
+type dialect interface {
+	target(c Conversation, member int, address string) wire.Target
+	greet(conn *wire.Conn, token string) error // once connected, before anything else
+	join(c Conversation) string
+	say(conversation string, n int64) string
+	hear(frame []byte, word func(word)) // each thing that a frame says
+}
+
+// word is one thing that a server says.
+type word struct {
+	kind wordKind
+	n    int64 // of the message: by its text, or what is acknowledged
+	seq  int64 // its number; 0: the server gives none
+	ok   bool
+}
+
+type wordKind int
+
+const (
+	joined wordKind = iota
+	acknowledged
+	message
+	pinged // and waits for pong
+	wrong  // what it should not have said
+)
+
+func dialectOf(name string) (dialect, error) {
+	switch name {
+	case Contract:
+		return socketIO{numbered: true}, nil
+	case Unnumbered:
+		return socketIO{}, nil
+	case Bare:
+		return socketIO{bare: true}, nil
+	case Centrifuge:
+		return centrifuge{}, nil
+	}
+	return nil, fmt.Errorf("there is no dialect %q", name)
+}
+
+// socketIO is the contract.
+type socketIO struct{ numbered, bare bool }
+
+var (
+	newMessage  = []byte(`42/chat,["new:message",`)
+	anException = []byte(`42/chat,["exception",`)
+	anAck       = []byte(`43/chat,`)
+	anError     = []byte(`44/chat,`)
+	seqField    = []byte(`"seq":`)
+	textField   = []byte(`"message":"`)
+	okField     = []byte(`"ok":true`)
+)
+
+func (d socketIO) target(c Conversation, member int, address string) wire.Target {
+	to := wire.Target{Address: address, Bare: d.bare, Connect: `40/chat,{"token":"` + c.Tokens[member] + `"}`}
+	if d.bare {
+		to.Query = "&conversation=" + c.ID
+	}
+	return to
+}
+
+func (socketIO) greet(*wire.Conn, string) error { return nil } // the connection did
+
+func (socketIO) join(c Conversation) string {
+	return `42/chat,0["join:conversation",{"conversationId":"` + c.ID + `"}]`
+}
+
+func (socketIO) say(conversation string, n int64) string {
+	return `42/chat,` + strconv.FormatInt(n, 10) + `["send:message",{"conversationId":"` + conversation + `","message":"` + TextOf(n) + `"}]`
+}
+
+func (d socketIO) hear(frame []byte, tell func(word)) {
+	switch {
+	case bytes.HasPrefix(frame, newMessage):
+		w := word{kind: message}
+		w.n, _ = number(after(frame, textField))
+		if d.numbered {
+			w.seq, _ = number(after(frame, seqField))
+		}
+		tell(w)
+	case bytes.HasPrefix(frame, anAck):
+		rest := frame[len(anAck):]
+		w := word{kind: acknowledged, ok: bytes.Contains(rest, okField)}
+		if w.n, _ = number(rest); w.n == 0 {
+			w.kind = joined
+		}
+		tell(w)
+	case bytes.HasPrefix(frame, anException), bytes.HasPrefix(frame, anError):
+		tell(word{kind: wrong})
+	} // others, such as who came online, are no concern of ours
+}
+
+// textBytes is how long each message's text is. It begins with its number.
+const textBytes = 100
+
+const numberDigits = 8
+
+// TextOf is the text of a message of that number.
+func TextOf(n int64) string {
+	return fmt.Sprintf("%0*d ", numberDigits, n) + strings.Repeat("how much is it? ", textBytes/16+1)[:textBytes-numberDigits-1]
+}
+
+func after(payload, mark []byte) []byte {
+	_, rest, _ := bytes.Cut(payload, mark)
+	return rest
+}
+
+// number reads the digits that a text begins with.
+func number(text []byte) (n int64, size int) {
+	for size < len(text) && text[size] >= '0' && text[size] <= '9' {
+		n = n*10 + int64(text[size]-'0')
+		size++
+	}
+	return n, size
+}

@@ -1,0 +1,111 @@
+import "reflect-metadata";
+import { randomUUID } from "node:crypto";
+import { Controller, Get, INestApplicationContext, Module } from "@nestjs/common";
+import { NestFactory } from "@nestjs/core";
+import { IoAdapter } from "@nestjs/platform-socket.io";
+import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from "@nestjs/websockets";
+import { createAdapter } from "@socket.io/redis-adapter";
+import jwt from "jsonwebtoken";
+import { Kafka, Partitioners, Producer, logLevel } from "kafkajs";
+import { createClient } from "redis";
+import { Server, ServerOptions, Socket } from "socket.io";
+import { Message, setting, topic } from "./message";
+import { Store } from "./store";
+
+const store = new Store();
+const kafka = new Kafka({ clientId: "gateway", brokers: setting("KAFKA").split(","), logLevel: logLevel.ERROR });
+const producer: Producer = kafka.producer({ idempotent: true, maxInFlightRequests: 5, createPartitioner: Partitioners.DefaultPartitioner });
+
+/** Membership is asked for once in five seconds, as the contract allows. */
+const known = new Map<string, { users: Set<string>; until: number }>();
+async function isMember(conversationId: string, userId: string): Promise<boolean> {
+  let entry = known.get(conversationId);
+  if (entry === undefined || entry.until < Date.now()) {
+    entry = { users: new Set(await store.members(conversationId)), until: Date.now() + 5000 };
+    known.set(conversationId, entry);
+  }
+  return entry.users.has(userId);
+}
+
+/** What is sent within a tick goes to Kafka in one request; each sender waits for that. */
+let batch: { key: string; value: string; done: () => void; failed: (error: unknown) => void }[] = [];
+function publish(key: string, value: string): Promise<void> {
+  return new Promise((done, failed) => {
+    if (batch.length === 0) setImmediate(flush);
+    batch.push({ key, value, done, failed });
+  });
+}
+function flush(): void {
+  const mine = batch;
+  batch = [];
+  producer.send({ topic, acks: -1, messages: mine.map(({ key, value }) => ({ key, value })) })
+    .then(() => mine.forEach((m) => m.done()), (error) => mine.forEach((m) => m.failed(error)));
+}
+
+@WebSocketGateway({ namespace: "/chat" })
+class ChatGateway {
+  @SubscribeMessage("join:conversation")
+  async join(@ConnectedSocket() socket: Socket, @MessageBody() body: { conversationId: string }): Promise<object> {
+    if (!(await isMember(body.conversationId, socket.data.user.sub))) return { ok: false, code: "not_found" };
+    await socket.join(body.conversationId);
+    return { ok: true };
+  }
+
+  @SubscribeMessage("send:message")
+  async send(@ConnectedSocket() socket: Socket, @MessageBody() body: { conversationId: string; message: string }): Promise<object> {
+    const { conversationId, message } = body;
+    if (typeof message !== "string" || message.length === 0 || message.length > 4000) return { ok: false, code: "invalid" };
+    if (!(await isMember(conversationId, socket.data.user.sub))) return { ok: false, code: "not_found" };
+    const m: Message = { id: randomUUID(), conversationId, senderId: socket.data.user.sub, message, createdAt: new Date().toISOString() };
+    try {
+      await publish(conversationId, JSON.stringify(m));
+    } catch {
+      return { ok: false, code: "unavailable" };
+    }
+    return { ok: true, messageId: m.id };
+  }
+}
+
+@Controller()
+class HealthController {
+  @Get("health")
+  health(): string {
+    return "ok";
+  }
+}
+
+class RedisIoAdapter extends IoAdapter {
+  constructor(app: INestApplicationContext, private readonly adapter: ReturnType<typeof createAdapter>) {
+    super(app);
+  }
+
+  override createIOServer(port: number, options?: ServerOptions): Server {
+    const server: Server = super.createIOServer(port, { ...options, serveClient: false, pingInterval: 25_000, pingTimeout: 60_000 });
+    server.adapter(this.adapter);
+    server.of("/chat").use((socket, next) => {
+      try {
+        socket.data.user = jwt.verify(socket.handshake.auth.token, setting("SECRET"), { algorithms: ["HS256"] });
+        next();
+      } catch (error) {
+        next(error as Error);
+      }
+    });
+    return server;
+  }
+}
+
+@Module({ providers: [ChatGateway], controllers: [HealthController] })
+class AppModule {}
+
+async function main(): Promise<void> {
+  const pub = createClient({ url: `redis://${setting("REDIS")}` });
+  const sub = pub.duplicate();
+  await Promise.all([pub.connect(), sub.connect(), store.open(), producer.connect()]);
+  const app = await NestFactory.create(AppModule, { logger: ["error"] });
+  app.useWebSocketAdapter(new RedisIoAdapter(app, createAdapter(pub, sub)));
+  const [host, port] = setting("LISTEN").split(":");
+  await app.listen(Number(port), host);
+}
+
+process.on("SIGTERM", () => process.exit(0));
+void main();

@@ -1,0 +1,138 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// Service is one process that stays.
+type Service struct {
+	Name   string
+	Listen string // where clients connect
+	Admin  string // where it tells of itself
+	probe  string // a URL that answers once it is ready
+	cmd    *exec.Cmd
+	ended  chan struct{} // closed when it has ended
+}
+
+// Services are processes in the order of their start, with a log each in Dir.
+type Services struct {
+	Dir string
+	all []*Service
+}
+
+// Launch starts a program as s and waits until s.probe answers.
+func (p *Services) launch(ctx context.Context, s *Service, env []string, program string, args ...string) error {
+	log, err := os.Create(filepath.Join(p.Dir, s.Name+".log")) //nolint:gosec // in our own folder
+	if err != nil {
+		return err
+	}
+	defer log.Close() //nolint:errcheck // the child has its own
+	s.ended = make(chan struct{})
+	s.cmd = exec.Command(program, args...) //nolint:gosec,noctx // what is to be measured; Stop ends it
+	s.cmd.Env = slices.Clone(env)
+	s.cmd.Stdout, s.cmd.Stderr = log, log
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is ours to pass on
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	p.all = append(p.all, s)
+	go func() {
+		_ = s.cmd.Wait()
+		close(s.ended)
+	}()
+	return s.ready(ctx, log.Name())
+}
+
+// Launch starts a program that listens at the address that it finds in LISTEN, and waits until GET /health there says 200.
+func (p *Services) Launch(ctx context.Context, name string, env []string, program string, args ...string) error {
+	listen, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	s := &Service{Name: name, Listen: listen, probe: "http://" + listen + "/health"}
+	return p.launch(ctx, s, append(slices.Clone(env), "LISTEN="+listen), program, args...)
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed at once
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+func (s *Service) ready(ctx context.Context, log string) error {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+		select {
+		case <-s.ended:
+			text, _ := os.ReadFile(log) //nolint:gosec // our own
+			return fmt.Errorf("%s has ended:\n%s", s.Name, text)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+		if answers(ctx, s.probe) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is not ready after a minute", s.Name)
+}
+
+func answers(ctx context.Context, url string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	_ = response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}
+
+// Named is the service of that name; nil: there is none.
+func (p *Services) Named(name string) *Service {
+	for _, s := range p.all {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// PIDs are the processes' by their names.
+func (p *Services) PIDs() map[string]int {
+	pids := map[string]int{}
+	for _, s := range p.all {
+		pids[s.Name] = s.cmd.Process.Pid
+	}
+	return pids
+}
+
+// Stop ends the processes, the last that was started first.
+func (p *Services) Stop() error {
+	var failed error
+	for _, s := range slices.Backward(p.all) {
+		_ = s.cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-s.ended:
+		case <-time.After(30 * time.Second):
+			failed = errors.Join(failed, fmt.Errorf("%s did not end by itself", s.Name))
+			_ = s.cmd.Process.Kill()
+			<-s.ended
+		}
+	}
+	p.all = nil
+	return failed
+}
