@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/dozaar/dozaar/loadtest/bench"
 	"github.com/dozaar/dozaar/loadtest/wire"
 )
@@ -134,38 +136,22 @@ func (l *client) connect(c Command) (err error) {
 		return err
 	}
 	l.talks = make([]*talk, len(c.Conversations))
-	type place struct{ conversation, member int }
-	places := make(chan place)
-	failed := make(chan error, connectsAtOnce)
 	for i, conversation := range c.Conversations {
 		l.talks[i] = &talk{client: l, id: conversation.ID, recipients: len(conversation.Tokens) - 1, sent: map[int64]*pending{}}
 	}
-	var all sync.WaitGroup
-	for range connectsAtOnce {
-		all.Go(func() {
-			for p := range places {
-				if err := l.open(c, p.conversation, p.member); err != nil {
-					select {
-					case failed <- err:
-					default:
-					}
-				}
-			}
-		})
-	}
+	all, ctx := errgroup.WithContext(context.Background())
+	all.SetLimit(connectsAtOnce)
 	for i, conversation := range c.Conversations {
 		for member := range conversation.Tokens {
-			places <- place{i, member}
+			all.Go(func() error {
+				if ctx.Err() != nil {
+					return nil // another one has failed
+				}
+				return l.open(c, i, member)
+			})
 		}
 	}
-	close(places)
-	all.Wait()
-	select {
-	case err := <-failed:
-		return err
-	default:
-		return nil
-	}
+	return all.Wait()
 }
 
 // open opens one member's connection. The sender is on one server, all others are on the other.

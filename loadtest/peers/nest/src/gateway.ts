@@ -14,7 +14,7 @@ import { Store } from "./store";
 
 const store = new Store();
 const kafka = new Kafka({ clientId: "gateway", brokers: setting("KAFKA").split(","), logLevel: logLevel.ERROR });
-const producer: Producer = kafka.producer({ idempotent: true, maxInFlightRequests: 5, createPartitioner: Partitioners.DefaultPartitioner });
+const producer: Producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, createPartitioner: Partitioners.DefaultPartitioner });
 
 /** Membership is asked for once in five seconds, as the contract allows. */
 const known = new Map<string, { users: Set<string>; until: number }>();
@@ -27,19 +27,29 @@ async function isMember(conversationId: string, userId: string): Promise<boolean
   return entry.users.has(userId);
 }
 
-/** What is sent within a tick goes to Kafka in one request; each sender waits for that. */
-let batch: { key: string; value: string; done: () => void; failed: (error: unknown) => void }[] = [];
+/** One request to Kafka at a time, as its idempotent producer wants it; what comes meanwhile shares the next one. Each sender waits for its own. */
+interface Waiting { key: string; value: string; done: () => void; failed: (error: unknown) => void }
+let waiting: Waiting[] = [];
+let sending = false;
 function publish(key: string, value: string): Promise<void> {
   return new Promise((done, failed) => {
-    if (batch.length === 0) setImmediate(flush);
-    batch.push({ key, value, done, failed });
+    waiting.push({ key, value, done, failed });
+    void flush();
   });
 }
-function flush(): void {
-  const mine = batch;
-  batch = [];
-  producer.send({ topic, acks: -1, messages: mine.map(({ key, value }) => ({ key, value })) })
-    .then(() => mine.forEach((m) => m.done()), (error) => mine.forEach((m) => m.failed(error)));
+async function flush(): Promise<void> {
+  if (sending) return;
+  sending = true;
+  while (waiting.length > 0) {
+    const batch = waiting.splice(0, 1000);
+    try {
+      await producer.send({ topic, acks: -1, messages: batch.map(({ key, value }) => ({ key, value })) });
+      for (const one of batch) one.done();
+    } catch (error) {
+      for (const one of batch) one.failed(error);
+    }
+  }
+  sending = false;
 }
 
 @WebSocketGateway({ namespace: "/chat" })
