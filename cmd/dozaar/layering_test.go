@@ -15,7 +15,7 @@ const module = "github.com/dozaar/dozaar/"
 // layers are the packages from the vocabulary upwards. A package imports packages of lower layers
 // only: an arrow that points back or sideways is a fault. An entry that ends in / is a tree.
 var layers = [][]string{
-	{"pkg/filelock", "pkg/metric", "pkg/tracing", "pkg/socketio", "loadtest/bench", "loadtest/wire", "loadtest/history"}, // what knows nothing of chat, or of the product
+	{"pkg/filelock", "pkg/metric", "pkg/tracing", "pkg/socketio", "loadtest/bench", "loadtest/chart", "loadtest/wire", "loadtest/history", "loadtest/scenarios"}, // what knows nothing of chat, or of the product
 	{"pkg/chat", "pkg/redis"},                          // the vocabulary, and a client that knows nothing of it
 	{"schemas", "schemas/cassandra", "pkg/strictjson"}, // the contracts
 	{ // adapters
@@ -25,7 +25,8 @@ var layers = [][]string{
 	{"pkg/store/cassandra", "pkg/store/sqlite"}, // the stores
 	{"pkg/gateway", "pkg/api", "streams/"},      // roles
 	{"loadtest/client"},
-	{"loadtest/load", "deploy/grafana"},
+	{"loadtest/load", "loadtest/standin", "deploy/grafana"},
+	{"loadtest/report"},
 	// loadtest/sockets measures pkg/socketio; the rest of loadtest knows the product as a client, from outside.
 	// loadtest/pipeline imports nothing of it, but the engines' client libraries, whose cost is its floor; loadtest/cold
 	// fills the store and the topic itself, loadtest/presence measures leases and the announcer.

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/dozaar/dozaar/deploy/grafana"
+	"github.com/dozaar/dozaar/loadtest/chart"
 )
 
 func main() {
@@ -46,33 +47,28 @@ func plot(ctx context.Context, a asked) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var charts []chart
+	var charts []chart.Chart
 	for _, d := range all {
 		for _, p := range d.Panels {
 			if !p.Golden {
 				continue
 			}
-			c := chart{title: p.Title, unit: p.Unit}
+			c := chart.Chart{Title: p.Title, Unit: p.Unit}
 			for _, q := range p.Queries {
 				lines, err := a.ask(ctx, q)
 				if err != nil {
 					return "", fmt.Errorf("%s: %w", p.Title, err)
 				}
-				c.lines = append(c.lines, lines...)
+				c.Lines = append(c.Lines, lines...)
 			}
 			charts = append(charts, c)
 		}
 	}
-	return draw(charts), nil
+	return chart.Draw(charts), nil
 }
 
-// line is a series: seconds since its chart's beginning, and values.
-type line struct {
-	name   string
-	at, is []float64
-}
-
-func (a asked) ask(ctx context.Context, q grafana.Query) ([]line, error) {
+// ask gets what a query answers, over the seconds since the beginning.
+func (a asked) ask(ctx context.Context, q grafana.Query) ([]chart.Line, error) {
 	end := time.Now()
 	query := url.Values{
 		"query": {strings.ReplaceAll(q.Expr, "$__rate_interval", a.window.String())},
@@ -102,9 +98,9 @@ func (a asked) ask(ctx context.Context, q grafana.Query) ([]line, error) {
 	if answer.Error != "" {
 		return nil, fmt.Errorf("%s: %s", q.Expr, answer.Error)
 	}
-	var lines []line
+	var lines []chart.Line
 	for _, r := range answer.Data.Result {
-		l := line{name: legend(q.Legend, r.Metric)}
+		l := chart.Line{Name: legend(q.Legend, r.Metric)}
 		for _, v := range r.Values {
 			at, _ := v[0].(float64)
 			text, _ := v[1].(string)
@@ -112,7 +108,7 @@ func (a asked) ask(ctx context.Context, q grafana.Query) ([]line, error) {
 			if err != nil || math.IsNaN(is) || math.IsInf(is, 0) {
 				continue
 			}
-			l.at, l.is = append(l.at, at-float64(end.Add(-a.from).Unix())), append(l.is, is)
+			l.At, l.Is = append(l.At, at-float64(end.Add(-a.from).Unix())), append(l.Is, is)
 		}
 		lines = append(lines, l)
 	}

@@ -1,4 +1,6 @@
-package main
+// Package chart draws lines over time, or over something else, as SVG. It needs no script and no style of the page
+// around it.
+package chart
 
 import (
 	"fmt"
@@ -7,10 +9,24 @@ import (
 	"strings"
 )
 
-// chart is what one panel shows.
-type chart struct {
-	title, unit string
-	lines       []line
+// Chart is some lines in one pair of axes.
+type Chart struct {
+	Title, Unit string // the unit of what is drawn: s, ops, percentunit, bytes, or none
+	Lines       []Line
+	Ticks       []Tick // below the horizontal axis, where that is not seconds
+	Marks       []Tick // moments at which something was done
+}
+
+// Line is a series. Both slices are as long.
+type Line struct {
+	Name   string
+	At, Is []float64
+}
+
+// Tick is a word at a place of the horizontal axis.
+type Tick struct {
+	At   float64
+	Text string
 }
 
 // In pixels: a chart, and what its axes and its legend take.
@@ -24,8 +40,8 @@ const (
 
 var colours = []string{"#3366cc", "#dc3912", "#109618", "#ff9900", "#990099", "#0099c6", "#dd4477", "#66aa00"}
 
-// draw puts two charts side by side.
-func draw(charts []chart) string {
+// Draw puts two charts side by side.
+func Draw(charts []Chart) string {
 	var out strings.Builder
 	rows := (len(charts) + 1) / 2
 	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="11">`+"\n", 2*width, rows*height)
@@ -39,37 +55,47 @@ func draw(charts []chart) string {
 	return out.String()
 }
 
-func (c chart) draw(out *strings.Builder) {
+func (c Chart) draw(out *strings.Builder) {
 	begin, end, highest := math.Inf(1), math.Inf(-1), 0.0
-	for _, l := range c.lines {
-		for i := range l.at {
-			begin, end, highest = min(begin, l.at[i]), max(end, l.at[i]), max(highest, l.is[i])
+	for _, l := range c.Lines {
+		for i := range l.At {
+			begin, end, highest = min(begin, l.At[i]), max(end, l.At[i]), max(highest, l.Is[i])
 		}
+	}
+	if begin > end { // nothing is drawn
+		begin, end = 0, 1
 	}
 	highest = ceiling(highest)
 	span := max(end-begin, 1)
 	x := func(at float64) float64 { return left + (at-begin)/span*plotWidth }
 	y := func(is float64) float64 { return top + (1-is/highest)*plotHeight }
 
-	fmt.Fprintf(out, `<text x="%d" y="16" font-weight="bold">%s</text>`+"\n", left, html.EscapeString(c.title))
+	fmt.Fprintf(out, `<text x="%d" y="16" font-weight="bold">%s</text>`+"\n", left, html.EscapeString(c.Title))
 	for i := range ticks + 1 {
 		v := highest * float64(i) / ticks
 		fmt.Fprintf(out, `<path d="M%d %.1fh%d" stroke="#ddd"/><text x="%d" y="%.1f" text-anchor="end">%s</text>`+"\n",
-			left, y(v), plotWidth, left-4, y(v)+4, number(v, c.unit))
+			left, y(v), plotWidth, left-4, y(v)+4, number(v, c.Unit))
 	}
-	for i := range ticks + 1 {
+	below := c.Ticks
+	for i := 0; c.Ticks == nil && i <= ticks; i++ {
 		at := span * float64(i) / ticks
-		fmt.Fprintf(out, `<text x="%.1f" y="%d" text-anchor="middle">%.0f s</text>`+"\n", x(begin+at), top+plotHeight+14, at)
+		below = append(below, Tick{begin + at, fmt.Sprintf("%.0f s", at)})
 	}
-	for n, l := range c.lines {
+	for _, t := range below {
+		fmt.Fprintf(out, `<text x="%.1f" y="%d" text-anchor="middle">%s</text>`+"\n", x(t.At), top+plotHeight+14, html.EscapeString(t.Text))
+	}
+	for _, m := range c.Marks {
+		fmt.Fprintf(out, `<path d="M%.1f %dv%d" stroke="#888" stroke-dasharray="3 3"><title>%s</title></path>`+"\n", x(m.At), top, plotHeight, html.EscapeString(m.Text))
+	}
+	for n, l := range c.Lines {
 		colour := colours[n%len(colours)]
 		var path strings.Builder
-		for i := range l.at {
-			fmt.Fprintf(&path, "%c%.1f %.1f", "ML"[min(i, 1)], x(l.at[i]), y(l.is[i]))
+		for i := range l.At {
+			fmt.Fprintf(&path, "%c%.1f %.1f", "ML"[min(i, 1)], x(l.At[i]), y(l.Is[i]))
 		}
 		fmt.Fprintf(out, `<path d="%s" fill="none" stroke="%s" stroke-width="1.5"/>`+"\n", path.String(), colour)
 		fmt.Fprintf(out, `<text x="%d" y="%d" fill="%s">%s</text>`+"\n", left+n%legendColumns*(plotWidth/legendColumns),
-			top+plotHeight+30+n/legendColumns*legendLine, colour, html.EscapeString(l.name))
+			top+plotHeight+30+n/legendColumns*legendLine, colour, html.EscapeString(l.Name))
 	}
 }
 
@@ -98,6 +124,8 @@ func number(v float64, unit string) string {
 		return fmt.Sprintf("%.4g/s", v)
 	case "percentunit":
 		return fmt.Sprintf("%.3g %%", 100*v)
+	case "bytes":
+		return fmt.Sprintf("%.4g MB", v/1e6)
 	}
 	return fmt.Sprintf("%.4g", v)
 }
