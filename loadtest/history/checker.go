@@ -15,6 +15,8 @@ type Options struct {
 	ConflictWithin time.Duration
 	// ConflictsMayBeLost: nobody needs to be told. For a run in which Redis, which carries that word, is killed.
 	ConflictsMayBeLost bool
+	// Unkept: the product numbers and keeps nothing, so only what devices were shown is judged.
+	Unkept bool
 	// Examples is how many findings of each kind are kept with their events; all are counted. 0: ten.
 	Examples int
 }
@@ -155,6 +157,10 @@ func (c *Checker) about(cv *conversation, d *device, e *Event) {
 	case Shown:
 		n.Shown++
 		c.entitled(cv, e)
+		if c.opts.Unkept {
+			c.hear(cv, c.view(cv, d), e)
+			break
+		}
 		c.identify(cv, e).shown = true
 		c.show(c.view(cv, d), e)
 	case Paged:
@@ -169,7 +175,9 @@ func (c *Checker) about(cv *conversation, d *device, e *Event) {
 	case Notified:
 		n.Notified++
 		c.entitled(cv, e)
-		c.notified(cv, e)
+		if !c.opts.Unkept {
+			c.notified(cv, e)
+		}
 	case Mark, Marked, Seen:
 		c.mark(cv, e)
 	case Admitting, Admitted, Expelling, Expelled:

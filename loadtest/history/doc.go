@@ -11,6 +11,7 @@
 //	message.go      which sent message is this one, and is it that
 //	sends.go        sends, answers, conflicts
 //	view.go         what one device was shown of one conversation, as a cursor
+//	heard.go        the same where a product numbers and keeps nothing
 //	marks.go        read marks and unread counts
 //	final.go        what is to be said once everything has been read back
 //	verdict.go    Kind of finding by kind, JSON, a table

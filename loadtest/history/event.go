@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -75,6 +77,16 @@ func (k Kind) String() string {
 // MarshalText writes the kind's name.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
+// UnmarshalText reads it.
+func (k *Kind) UnmarshalText(text []byte) error {
+	i := slices.Index(kindNames[:], string(text))
+	if i < 1 {
+		return fmt.Errorf("%q is no kind of event", text)
+	}
+	*k = Kind(i)
+	return nil
+}
+
 // Outcome is how a request ended, as far as the client knows.
 type Outcome uint8
 
@@ -85,9 +97,19 @@ const (
 	Refused
 )
 
+var outcomeNames = [...]string{"unknown", "ok", "refused"}
+
 // MarshalText writes the outcome's name.
-func (o Outcome) MarshalText() ([]byte, error) {
-	return []byte([...]string{"unknown", "ok", "refused"}[o%3]), nil
+func (o Outcome) MarshalText() ([]byte, error) { return []byte(outcomeNames[o%3]), nil }
+
+// UnmarshalText reads it.
+func (o *Outcome) UnmarshalText(text []byte) error {
+	i := slices.Index(outcomeNames[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("%q is no outcome", text)
+	}
+	*o = Outcome(i)
+	return nil
 }
 
 // Body identifies what a message says.
@@ -107,6 +129,13 @@ func BodyOf(text string, attachments []string) Body {
 
 // MarshalText writes the hash.
 func (b Body) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%016x", uint64(b)), nil }
+
+// UnmarshalText reads it.
+func (b *Body) UnmarshalText(text []byte) error {
+	v, err := strconv.ParseUint(string(text), 16, 64)
+	*b = Body(v)
+	return err
+}
 
 // NoCursor is the AfterSeq of a join that named none.
 const NoCursor = -1

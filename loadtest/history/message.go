@@ -87,6 +87,9 @@ func (c *Checker) number(cv *conversation, m *message, e *Event) {
 
 // named holds the message and its id against what was known of both.
 func (c *Checker) named(cv *conversation, m *message, e *Event) {
+	if c.opts.Unkept && e.Message == uuid.Nil {
+		return
+	}
 	switch other := cv.byID[e.Message]; {
 	case other == nil:
 		cv.byID[e.Message] = m

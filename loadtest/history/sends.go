@@ -89,18 +89,7 @@ func (c *Checker) conflict(cv *conversation, e *Event) {
 
 // settleSends says what became of a message, now that the whole history is known.
 func (c *Checker) settleSends(cv *conversation, m *message) {
-	n := &c.verdict.Counts
-	ok := slices.ContainsFunc(m.tries, func(t try) bool { return t.ok })
-	switch {
-	case m.phantom:
-	case ok:
-		n.Acked++
-	case slices.ContainsFunc(m.tries, func(t try) bool { return t.wrote() }):
-		n.Unknown++
-	default:
-		n.Refused++
-	}
-	if ok && m.stored == 0 {
+	if ok := c.count(m); ok && m.stored == 0 {
 		c.say(Lost, cv, m, "it was acknowledged and is not in the history")
 	}
 	if m.shown && m.stored == 0 {
@@ -110,6 +99,22 @@ func (c *Checker) settleSends(cv *conversation, m *message) {
 		c.say(RefusedStored, cv, m, "it was refused each time, and is there all the same")
 	}
 	c.settleConflict(cv, m)
+}
+
+// count counts what became of a message, and tells whether it was accepted.
+func (c *Checker) count(m *message) (ok bool) {
+	n := &c.verdict.Counts
+	ok = slices.ContainsFunc(m.tries, func(t try) bool { return t.ok })
+	switch {
+	case m.phantom:
+	case ok:
+		n.Acked++
+	case slices.ContainsFunc(m.tries, func(t try) bool { return t.wrote() }):
+		n.Unknown++
+	default:
+		n.Refused++
+	}
+	return ok
 }
 
 func (c *Checker) settleConflict(cv *conversation, m *message) {

@@ -190,7 +190,7 @@ func (e Event) String() string {
 	part("client", e.Client, e.Client != uuid.Nil)
 	part("sender", e.Sender, e.Sender != uuid.Nil)
 	part("body", fmt.Sprintf("%016x", uint64(e.Body)), e.Body != 0)
-	part("outcome", [...]string{"unknown", "ok", "refused"}[e.Outcome%3], e.Outcome != 0 || e.Kind == Answer || e.Kind == Marked)
+	part("outcome", outcomeNames[e.Outcome%3], e.Outcome != 0 || e.Kind == Answer || e.Kind == Marked)
 	part("code", e.Code, e.Code != "")
 	part("after", e.AfterSeq, e.Kind == Joined)
 	part("last", e.LastSeq, e.Kind == Joined || e.Kind == Inbox || e.Kind == End)

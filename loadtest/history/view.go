@@ -64,6 +64,7 @@ type view struct {
 	// A join that was not recovered makes live count from its lastSeq, until pages have brought seen up to there.
 	live *sequence
 	from int64
+	ears *ears // where nothing is numbered
 }
 
 func (c *Checker) view(cv *conversation, d *device) *view {
@@ -80,6 +81,11 @@ func (c *Checker) view(cv *conversation, d *device) *view {
 // join begins a stay in the room, or goes on with it where the device asked twice on one connection.
 func (c *Checker) join(cv *conversation, d *device, e *Event) {
 	v := c.view(cv, d)
+	if c.opts.Unkept {
+		v.joined = true
+		v.arrive(e.At)
+		return
+	}
 	goesOn := v.joined && v.epoch == d.epoch
 	if !goesOn {
 		c.leave(v)
@@ -122,6 +128,7 @@ func (c *Checker) cursor(v *view, e *Event) {
 // leave ends a stay; what was skipped in it will not come any more.
 func (c *Checker) leave(v *view) {
 	v.joined = false
+	v.depart(c.end)
 	c.gaps(v, &v.seen)
 	if v.live != nil {
 		c.gaps(v, v.live)
