@@ -35,3 +35,17 @@ func parseStat(stat string) (float64, error) {
 	}
 	return float64(user+system) / clockTick, nil
 }
+
+// ResidentBytes is what a process has in memory, by /proc/<pid>/statm.
+func ResidentBytes(pid int) (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(text))
+	if len(fields) < 2 {
+		return 0, errors.New("not a line of /proc/<pid>/statm")
+	}
+	pages, err := strconv.ParseInt(fields[1], 10, 64)
+	return pages * int64(os.Getpagesize()), err
+}

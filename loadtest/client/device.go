@@ -23,6 +23,8 @@ type Config struct {
 	Record   func(history.Event)
 	Stats    *Stats
 	Seed     uint64
+	// Speed is how many bytes a second the device reads, until it is told to Hurry; 0: as many as come.
+	Speed int64
 	// OnShown is called for each message that is shown or paged, in order, with nothing locked. May be nil.
 	OnShown func(*Device, Stored)
 }
@@ -37,7 +39,8 @@ type Stats struct {
 // Device is a client of one user. Its methods may be called from anywhere, before and during Run.
 type Device struct {
 	Config
-	wake chan struct{} // capacity 1: there may be something to do
+	wake  chan struct{} // capacity 1: there may be something to do
+	speed atomic.Int64
 
 	mu      sync.Mutex // guards what follows
 	random  *rand.Rand
@@ -94,10 +97,12 @@ type outgoing struct {
 // New makes a device that wants nothing yet.
 func New(c Config) *Device {
 	random := rand.New(rand.NewPCG(c.Seed, uint64(len(c.Name))))
-	return &Device{
+	d := &Device{
 		Config: c, wake: make(chan struct{}, 1), random: random, backoff: Backoff{random: random},
 		rooms: map[uuid.UUID]*room{}, acks: map[int]*asked{},
 	}
+	d.speed.Store(c.Speed)
+	return d
 }
 
 func (d *Device) poke() {
@@ -182,14 +187,19 @@ func (d *Device) Typing(conversation uuid.UUID, on bool) {
 	d.poke()
 }
 
-// Cut ends the connection as a tunnel does: without a word.
-func (d *Device) Cut() {
+// Cut ends the connection as a tunnel does: without a word. It tells whether there was one.
+func (d *Device) Cut() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.up != nil {
-		_ = d.up.conn.Close()
+	if d.up == nil {
+		return false
 	}
+	_ = d.up.conn.Close()
+	return true
 }
+
+// Hurry has the device read as fast as it can from now on.
+func (d *Device) Hurry() { d.speed.Store(0) }
 
 // Probe asks for something small, so that a connection on which nothing comes any more is given up.
 func (d *Device) Probe() {

@@ -35,7 +35,7 @@ func (d *Device) dial(ctx context.Context) (s *socket, gateway string, err error
 	first := d.first()
 	for i := range d.Gateways {
 		gateway = d.Gateways[(first+i)%len(d.Gateways)]
-		if s, err = dial(ctx, gateway, d.Token()); !errors.Is(err, syscall.ECONNREFUSED) {
+		if s, err = dial(ctx, gateway, d.Token(), &d.speed); !errors.Is(err, syscall.ECONNREFUSED) {
 			break
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/dozaar/dozaar/loadtest/wire"
@@ -19,6 +20,7 @@ const (
 	readBuffer    = 4096
 	keepBuffer    = 64 << 10 // a greater one is not kept
 	namespace     = "/chat,"
+	slowStep      = time.Second / 10 // between two reads of a device that is slow
 )
 
 var (
@@ -35,10 +37,11 @@ type socket struct {
 	have     int
 	fragment []byte // of a message that comes in several frames
 	silence  time.Duration
+	speed    *atomic.Int64 // bytes a second that are read; 0: as many as come
 }
 
 // dial connects to the gateway's namespace and returns once the server has let us in.
-func dial(ctx context.Context, gateway, token string) (*socket, error) {
+func dial(ctx context.Context, gateway, token string, speed *atomic.Int64) (*socket, error) {
 	base, err := url.Parse(gateway)
 	if err != nil || base.Scheme != "http" {
 		return nil, fmt.Errorf("%q is no http URL", gateway)
@@ -50,7 +53,10 @@ func dial(ctx context.Context, gateway, token string) (*socket, error) {
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	s := &socket{conn: conn, buf: make([]byte, readBuffer)}
+	s := &socket{conn: conn, buf: make([]byte, readBuffer), speed: speed}
+	if tcp, ok := conn.(*net.TCPConn); ok && speed.Load() > 0 {
+		_ = tcp.SetReadBuffer(readBuffer) // or the kernel would read for it
+	}
 	if err := s.enter(base.Host, token); err != nil {
 		stop()
 		_ = conn.Close()
@@ -164,7 +170,12 @@ func (s *socket) fill() error {
 	case s.have == 0 && len(s.buf) > keepBuffer:
 		s.buf = make([]byte, readBuffer)
 	}
-	n, err := s.conn.Read(s.buf[s.have:])
+	room := s.buf[s.have:]
+	if speed := s.speed.Load(); speed > 0 {
+		time.Sleep(slowStep)
+		room = room[:min(int64(len(room)), max(1, int64(slowStep.Seconds()*float64(speed))))]
+	}
+	n, err := s.conn.Read(room)
 	s.have += n
 	var timeout net.Error
 	switch {

@@ -70,7 +70,7 @@ func playRound(ctx context.Context, o options, program string, e *engines, k kin
 // plan is the load around the fault.
 func (s *stage) plan(o options, k kind, n int, dir string) load.Plan {
 	plan := load.DefaultPlan()
-	plan.Gateways, plan.Secret = s.product.gateways(), []byte(secret)
+	plan.Target = load.NewDozaar(s.product.gateways(), []byte(secret))
 	plan.Rate, plan.Conversations, plan.Seed = cmp.Or(o.rate, defaultRate(k.set)), o.conversations, o.seed+uint64(n)
 	plan.Moves = float64(o.conversations) / 250 // who has left cannot come back, nor send, while the store is away
 	plan.Duration, plan.Settle = 0, cmp.Or(o.settle, 90*time.Second)

@@ -10,45 +10,56 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/dozaar/dozaar/loadtest/bench"
 	"github.com/dozaar/dozaar/loadtest/client"
 	"github.com/dozaar/dozaar/loadtest/history"
 )
 
 // arrive calls do at random times, so many a second on average, whatever do takes, until ctx ends. due is when the
-// call should have been made.
-func arrive(ctx context.Context, perSecond float64, random *rand.Rand, do func(due time.Time)) {
-	if perSecond <= 0 {
-		return
-	}
-	for due := time.Now(); ; {
-		due = due.Add(time.Duration(random.ExpFloat64() / perSecond * float64(time.Second)))
-		select {
-		case <-ctx.Done():
+// call should have been made; perSecond may change with the time since the beginning.
+func arrive(ctx context.Context, perSecond func(since time.Duration) float64, random *rand.Rand, do func(due time.Time)) {
+	began := time.Now()
+	for due := began; ; {
+		rate := perSecond(due.Sub(began))
+		if rate <= 0 {
 			return
-		case <-time.After(time.Until(due)):
+		}
+		due = due.Add(time.Duration(random.ExpFloat64() / rate * float64(time.Second)))
+		if bench.SleepUntil(ctx, due); ctx.Err() != nil {
+			return
 		}
 		do(due)
 	}
 }
 
+// steady is a rate that does not change.
+func steady(perSecond float64) func(time.Duration) float64 {
+	return func(time.Duration) float64 { return perSecond }
+}
+
 // load lets everything happen that people do, until ctx ends.
 func (r *run) load(ctx context.Context) error {
-	group, _ := errgroup.WithContext(ctx)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		r.storms(ctx)
+		return nil
+	})
+	group.Go(func() error { return r.roll(ctx) })
 	for i, kind := range []struct {
-		rate float64
+		rate func(since time.Duration) float64
 		do   func(*rand.Rand, *errgroup.Group) func(time.Time)
 	}{
-		{r.Rate, r.sends},
-		{r.Moves, func(random *rand.Rand, group *errgroup.Group) func(time.Time) {
+		{r.rate, r.sends},
+		{steady(r.Moves), func(random *rand.Rand, group *errgroup.Group) func(time.Time) {
 			return func(time.Time) { r.move(ctx, random, group) }
 		}},
-		{r.Guests, func(random *rand.Rand, group *errgroup.Group) func(time.Time) {
+		{steady(r.Guests), func(random *rand.Rand, group *errgroup.Group) func(time.Time) {
 			return func(time.Time) { r.host(ctx, random, group) }
 		}},
-		{r.Looks, func(random *rand.Rand, group *errgroup.Group) func(time.Time) {
+		{steady(r.Looks), func(random *rand.Rand, group *errgroup.Group) func(time.Time) {
 			return func(time.Time) { r.look(ctx, random, group) }
 		}},
-		{r.Cuts, func(random *rand.Rand, _ *errgroup.Group) func(time.Time) {
+		{steady(r.Cuts), func(random *rand.Rand, _ *errgroup.Group) func(time.Time) {
 			return func(time.Time) { r.devices[random.IntN(len(r.devices))].Cut() }
 		}},
 	} {
@@ -113,7 +124,7 @@ func (r *run) text(random *rand.Rand) (text string, attachments []string) {
 	if random.IntN(20) == 0 {
 		attachments = []string{fmt.Sprintf("https://pictures.example/%d.jpg", n)}
 	}
-	return fmt.Sprintf("%d ", n) + strings.Repeat(fillers[random.IntN(len(fillers))], times), attachments
+	return fmt.Sprintf("%d ", n) + strings.Repeat(fillers[random.IntN(len(fillers))], times) + strings.Repeat("x", r.Size), attachments
 }
 
 // look lets a user read some page of a conversation's history over HTTP, as when scrolling.
@@ -123,14 +134,14 @@ func (r *run) look(ctx context.Context, random *rand.Rand, group *errgroup.Group
 	cursor, _, _ := u.devices[0].Place(c.id)
 	after := random.Int64N(cursor + 1)
 	group.Go(func() error {
-		page, err := client.History(ctx, r.api.http, r.api.gateway(), r.api.token(u.UserID, u.Username, ""), c.id, after)
+		page, err := r.pages.Page(ctx, u.Member, c.id, after)
 		if err != nil {
 			return nil // nobody promises that a page can be read at any time
 		}
-		for _, m := range page.Messages {
+		for _, m := range page {
 			e := client.StoredEvent(m)
-			e.Kind, e.User = history.Looked, u.UserID
-			r.writer.Record(e)
+			e.Kind, e.User = history.Looked, u.ID
+			r.record(e)
 		}
 		return nil
 	})

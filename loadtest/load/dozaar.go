@@ -19,23 +19,33 @@ import (
 // tokenLife is how long a token is good; a device takes a new one for each connection.
 const tokenLife = time.Hour
 
-// api is the product's HTTP API, over any gateway that answers.
-type api struct {
+// Dozaar is a Dozaar as a target: tokens are signed with its secret, and its HTTP API is asked over any gateway that answers.
+type Dozaar struct {
 	gateways []string
 	secret   []byte
 	http     *http.Client
 	next     atomic.Uint64
 }
 
-func newAPI(p Plan) *api {
+// NewDozaar is one behind these base URLs. The secret signs tokens, HS256.
+func NewDozaar(gateways []string, secret []byte) *Dozaar {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 16
-	return &api{gateways: p.Gateways, secret: p.Secret, http: &http.Client{Transport: transport, Timeout: 10 * time.Second}}
+	return &Dozaar{gateways: gateways, secret: secret, http: &http.Client{Transport: transport, Timeout: 10 * time.Second}}
 }
 
-func (a *api) token(user uuid.UUID, name, scope string) string {
+// Close lets go of the connections to the HTTP API.
+func (a *Dozaar) Close() { a.http.CloseIdleConnections() }
+
+// Gateways implements Target.
+func (a *Dozaar) Gateways() []string { return a.gateways }
+
+// Token implements Target.
+func (a *Dozaar) Token(m Member) string { return a.token(m, "") }
+
+func (a *Dozaar) token(m Member, scope string) string {
 	now := time.Now()
-	claims := jwt.MapClaims{"sub": user.String(), "username": name, "iat": now.Unix(), "exp": now.Add(tokenLife).Unix()}
+	claims := jwt.MapClaims{"sub": m.ID.String(), "username": m.Name, "iat": now.Unix(), "exp": now.Add(tokenLife).Unix()}
 	if scope != "" {
 		claims["scope"] = scope
 	}
@@ -46,12 +56,12 @@ func (a *api) token(user uuid.UUID, name, scope string) string {
 	return token
 }
 
-func (a *api) service() string { return a.token(uuid.Max, "loadtest", "service") }
+func (a *Dozaar) service() string { return a.token(Member{uuid.Max, "loadtest"}, "service") }
 
-func (a *api) gateway() string { return a.gateways[a.next.Add(1)%uint64(len(a.gateways))] }
+func (a *Dozaar) gateway() string { return a.gateways[a.next.Add(1)%uint64(len(a.gateways))] }
 
 // insist repeats what may be repeated until it is done or ctx ends.
-func (a *api) insist(ctx context.Context, do func(gateway string) error) error {
+func (a *Dozaar) insist(ctx context.Context, do func(gateway string) error) error {
 	for {
 		err := do(a.gateway())
 		if err == nil {
@@ -65,7 +75,7 @@ func (a *api) insist(ctx context.Context, do func(gateway string) error) error {
 	}
 }
 
-func (a *api) call(ctx context.Context, method, path, token string, body, result any) error {
+func (a *Dozaar) call(ctx context.Context, method, path, token string, body, result any) error {
 	return a.insist(ctx, func(gateway string) error {
 		text := ""
 		if body != nil {
@@ -79,24 +89,29 @@ func (a *api) call(ctx context.Context, method, path, token string, body, result
 	})
 }
 
-type newMember struct {
-	UserID   uuid.UUID `json:"userId"`
-	Username string    `json:"username"`
-}
-
-func (a *api) create(ctx context.Context, id uuid.UUID, members []newMember) error {
+// Create implements Target.
+func (a *Dozaar) Create(ctx context.Context, id uuid.UUID, members []Member) error {
 	return a.call(ctx, http.MethodPost, "/v1/conversations", a.service(), map[string]any{"id": id, "members": members}, nil)
 }
 
-func (a *api) admit(ctx context.Context, conversation uuid.UUID, m newMember) error {
-	return a.call(ctx, http.MethodPut, "/v1/conversations/"+conversation.String()+"/members/"+m.UserID.String(), a.service(), m, nil)
+// Admit implements Memberships.
+func (a *Dozaar) Admit(ctx context.Context, conversation uuid.UUID, m Member) error {
+	return a.call(ctx, http.MethodPut, "/v1/conversations/"+conversation.String()+"/members/"+m.ID.String(), a.service(), m, nil)
 }
 
-func (a *api) expel(ctx context.Context, conversation, user uuid.UUID) error {
+// Expel implements Memberships.
+func (a *Dozaar) Expel(ctx context.Context, conversation, user uuid.UUID) error {
 	return a.call(ctx, http.MethodDelete, "/v1/conversations/"+conversation.String()+"/members/"+user.String(), a.service(), nil, nil)
 }
 
-func (a *api) head(ctx context.Context, conversation uuid.UUID) (int64, error) {
+// Page implements Pages. It asks once.
+func (a *Dozaar) Page(ctx context.Context, reader Member, conversation uuid.UUID, after int64) ([]client.Stored, error) {
+	page, err := client.History(ctx, a.http, a.gateway(), a.Token(reader), conversation, after)
+	return page.Messages, err
+}
+
+// Head implements Archive.
+func (a *Dozaar) Head(ctx context.Context, conversation uuid.UUID) (int64, error) {
 	var c struct {
 		LastSeq int64 `json:"lastSeq"`
 	}
@@ -104,8 +119,8 @@ func (a *api) head(ctx context.Context, conversation uuid.UUID) (int64, error) {
 	return c.LastSeq, err
 }
 
-// history reads all messages of a conversation, page by page.
-func (a *api) history(ctx context.Context, conversation uuid.UUID) (all []client.Stored, err error) {
+// History implements Archive: all messages of a conversation, page by page.
+func (a *Dozaar) History(ctx context.Context, conversation uuid.UUID) (all []client.Stored, err error) {
 	for after := int64(0); ; {
 		var page client.Page
 		if err := a.insist(ctx, func(gateway string) (err error) {
@@ -126,19 +141,13 @@ func (a *api) history(ctx context.Context, conversation uuid.UUID) (all []client
 	}
 }
 
-type inboxEntry struct {
-	ID      uuid.UUID `json:"id"`
-	LastSeq int64     `json:"lastSeq"`
-	ReadSeq int64     `json:"readSeq"`
-	Unread  int64     `json:"unread"`
-}
-
-func (a *api) inbox(ctx context.Context, token string) (map[uuid.UUID]inboxEntry, error) {
-	all := map[uuid.UUID]inboxEntry{}
+// Inbox implements Archive.
+func (a *Dozaar) Inbox(ctx context.Context, owner Member) (map[uuid.UUID]Entry, error) {
+	all, token := map[uuid.UUID]Entry{}, a.Token(owner)
 	for cursor := ""; ; {
 		var page struct {
-			Conversations []inboxEntry `json:"conversations"`
-			Next          *string      `json:"next"`
+			Conversations []Entry `json:"conversations"`
+			Next          *string `json:"next"`
 		}
 		if err := a.call(ctx, http.MethodGet, "/v1/conversations?limit=100"+cursor, token, nil, &page); err != nil {
 			return nil, err

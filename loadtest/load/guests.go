@@ -88,18 +88,18 @@ func (r *run) knock(ctx context.Context, g *guest) {
 func (r *run) change(ctx context.Context, g *guest) {
 	c := g.conversation
 	tell := func(kind history.Kind, outcome history.Outcome) {
-		r.writer.Record(history.Event{Kind: kind, Conversation: c.id, User: g.UserID, Outcome: outcome})
+		r.record(history.Event{Kind: kind, Conversation: c.id, User: g.ID, Outcome: outcome})
 	}
 	if g.in {
 		tell(history.Expelling, history.Unknown)
-		if g.unsure = r.api.expel(ctx, c.id, g.UserID) != nil; !g.unsure {
+		if g.unsure = r.memberships.Expel(ctx, c.id, g.ID) != nil; !g.unsure {
 			tell(history.Expelled, history.OK)
 			g.in = false
 		}
 		return
 	}
 	tell(history.Admitting, history.Unknown)
-	if g.unsure = r.api.admit(ctx, c.id, g.newMember) != nil; g.unsure {
+	if g.unsure = r.memberships.Admit(ctx, c.id, g.Member) != nil; g.unsure {
 		return
 	}
 	tell(history.Admitted, history.OK)

@@ -6,9 +6,6 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
-	"github.com/google/uuid"
-
-	"github.com/dozaar/dozaar/loadtest/history"
 )
 
 // Latency is how long messages took, from when they were due: faults and waiting for a connection count.
@@ -19,66 +16,54 @@ type Latency struct {
 
 // Quantiles are of one kind of waiting.
 type Quantiles struct {
-	Count               int64 `json:"count"`
-	P50, P90, P99, P999 time.Duration
-	Max                 time.Duration `json:"max"`
-	slots               *hdrhistogram.Histogram
+	Count int64         `json:"count"`
+	P50   time.Duration `json:"p50"` // in nanoseconds, to three digits
+	P90   time.Duration `json:"p90"`
+	P99   time.Duration `json:"p99"`
+	P999  time.Duration `json:"p999"`
+	Max   time.Duration `json:"max"`
+	Curve []Quantile    `json:"curve,omitempty"`
 }
 
-// Measure reads the latencies out of a history.
-func Measure(source history.Source) (Latency, error) {
-	type key struct {
-		conversation, sender, client uuid.UUID
-		body                         history.Body
-	}
-	type place struct {
-		conversation uuid.UUID
-		device       string
-	}
-	due := map[key]time.Duration{}
-	replayed := map[place]int64{} // up to where the last join found messages
-	var l Latency
-	for e, err := range source() {
-		if err != nil {
-			return l, err
-		}
-		k := key{e.Conversation, e.User, e.Client, e.Body}
-		switch e.Kind {
-		case history.Send:
-			if _, again := due[k]; !again {
-				due[k] = e.At - e.Due
-			}
-		case history.Answer:
-			if at, sent := due[k]; sent && e.Outcome == history.OK {
-				l.Acked.add(e.At - at)
-			}
-		case history.Joined:
-			replayed[place{e.Conversation, e.Device}] = e.LastSeq
-		case history.Shown:
-			k.sender = e.Sender
-			if at, sent := due[k]; sent && e.Seq > replayed[place{e.Conversation, e.Device}] {
-				l.Delivered.add(e.At - at)
-			}
-		}
-	}
-	l.Acked.finish()
-	l.Delivered.finish()
-	return l, nil
+// Quantile is what Share of the waits were not longer than.
+type Quantile struct {
+	Share float64       `json:"share"`
+	Took  time.Duration `json:"took"`
 }
 
-func (q *Quantiles) add(d time.Duration) {
-	if q.slots == nil {
-		q.slots = hdrhistogram.New(1, int64(time.Hour/time.Microsecond), 3)
-	}
-	_ = q.slots.RecordValue(max(1, min(d, time.Hour).Microseconds()))
+// waits are the histograms of a Latency.
+type waits struct{ acked, delivered spread }
+
+func newWaits() waits { return waits{newSpread(), newSpread()} }
+
+// spread is a histogram of microseconds, to three digits.
+type spread struct{ slots *hdrhistogram.Histogram }
+
+func newSpread() spread {
+	return spread{hdrhistogram.New(1, int64(time.Hour/time.Microsecond), 3)}
 }
 
-func (q *Quantiles) finish() {
-	if q.slots == nil {
-		return
+func (s *spread) add(d time.Duration) {
+	_ = s.slots.RecordValue(max(1, min(d, time.Hour).Microseconds())) // it is in the range
+}
+
+func (s *spread) reset() { s.slots.Reset() }
+
+// curvePoints halve, again and again, the share of those that took longer.
+const curvePoints = 17
+
+func (s *spread) quantiles(curve bool) (q Quantiles) {
+	if q.Count = s.slots.TotalCount(); q.Count == 0 {
+		return q
 	}
-	at := func(p float64) time.Duration { return time.Duration(q.slots.ValueAtQuantile(p)) * time.Microsecond }
-	q.Count, q.P50, q.P90, q.P99, q.P999, q.Max = q.slots.TotalCount(), at(50), at(90), at(99), at(99.9), at(100)
+	at := func(share float64) time.Duration {
+		return time.Duration(s.slots.ValueAtQuantile(100*share)) * time.Microsecond
+	}
+	q.P50, q.P90, q.P99, q.P999, q.Max = at(0.5), at(0.9), at(0.99), at(0.999), at(1)
+	for i, longer := 0, 1.0; curve && i < curvePoints && longer*float64(q.Count) >= 1; i, longer = i+1, longer/2 {
+		q.Curve = append(q.Curve, Quantile{1 - longer, at(1 - longer)})
+	}
+	return q
 }
 
 // Print writes the latencies for people.

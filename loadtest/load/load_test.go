@@ -15,7 +15,7 @@ import (
 func TestArrivalsDoNotWait(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	began, calls, last := time.Now(), 0, time.Time{}
-	arrive(ctx, 1000, rand.New(rand.NewPCG(1, 1)), func(due time.Time) {
+	arrive(ctx, steady(1000), rand.New(rand.NewPCG(1, 1)), func(due time.Time) {
 		if due.Before(last) || due.After(time.Now()) {
 			t.Errorf("due at %s, after %s", due.Sub(began), last.Sub(began))
 		}
@@ -56,13 +56,15 @@ func TestLatencyIsFromWhenItWasDue(t *testing.T) {
 
 func TestPlans(t *testing.T) {
 	good := DefaultPlan()
-	good.Gateways, good.Secret = []string{"http://127.0.0.1:1"}, []byte("secret")
+	good.Target = NewDozaar([]string{"http://127.0.0.1:1"}, []byte("secret"))
 	if err := good.validate(); err != nil {
 		t.Error(err)
 	}
 	for name, spoil := range map[string]func(*Plan){
-		"no gateway": func(p *Plan) { p.Gateways = nil }, "no secret": func(p *Plan) { p.Secret = nil },
-		"no rate": func(p *Plan) { p.Rate = 0 }, "a flat zipf": func(p *Plan) { p.Zipf = 1 },
+		"no target": func(p *Plan) { p.Target = nil }, "no gateway": func(p *Plan) { p.Target = NewDozaar(nil, nil) },
+		"no rate": func(p *Plan) { p.Rate = 0 }, "a flat zipf": func(p *Plan) { p.Zipf = 1 }, "flat sellers": func(p *Plan) { p.SellerZipf = 1 },
+		"warming up to the end": func(p *Plan) { p.Warm = p.Duration }, "bursts without an end": func(p *Plan) { p.Burst = Burst{time.Second, time.Minute, 2} },
+		"a conversation with oneself": func(p *Plan) { p.Members = 1 },
 	} {
 		bad := good
 		if spoil(&bad); bad.validate() == nil {

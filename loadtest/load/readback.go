@@ -24,6 +24,9 @@ type markKey struct{ user, conversation uuid.UUID }
 // readBack reads every conversation's history and every user's inbox and writes them down. What cannot be read
 // is missing, which the check sees.
 func (r *run) readBack(ctx context.Context) error {
+	if r.archive == nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
 	marks := map[markKey]int64{} // that must have been reached
@@ -31,7 +34,7 @@ func (r *run) readBack(ctx context.Context) error {
 		for _, d := range u.devices {
 			for _, c := range u.conversations {
 				_, marked, _ := d.Place(c.id)
-				key := markKey{u.UserID, c.id}
+				key := markKey{u.ID, c.id}
 				marks[key] = max(marks[key], marked)
 			}
 		}
@@ -41,7 +44,7 @@ func (r *run) readBack(ctx context.Context) error {
 	group.SetLimit(atOnce)
 	for i, c := range r.conversations {
 		group.Go(func() (err error) {
-			if histories[i], err = r.api.history(reading, c.id); err != nil {
+			if histories[i], err = r.archive.History(reading, c.id); err != nil {
 				return fmt.Errorf("read the history of %s: %w", c.id, err)
 			}
 			return r.readConversation(reading, c, histories[i])
@@ -61,13 +64,13 @@ func (r *run) readBack(ctx context.Context) error {
 
 func (r *run) readConversation(ctx context.Context, c *conversation, messages []client.Stored) error {
 	for _, m := range messages {
-		r.writer.Record(client.StoredEvent(m))
+		r.record(client.StoredEvent(m))
 	}
-	head, err := r.api.head(ctx, c.id)
+	head, err := r.archive.Head(ctx, c.id)
 	if err != nil {
 		return fmt.Errorf("read the head of %s: %w", c.id, err)
 	}
-	r.writer.Record(history.Event{Kind: history.End, Conversation: c.id, LastSeq: head})
+	r.record(history.Event{Kind: history.End, Conversation: c.id, LastSeq: head})
 	return nil
 }
 
@@ -76,11 +79,14 @@ func (r *run) readInboxes(ctx context.Context, marks map[markKey]int64) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for _, u := range r.users {
+		if len(u.conversations) == 0 {
+			continue
+		}
 		group.Go(func() error {
 			for {
-				inbox, err := r.api.inbox(ctx, r.api.token(u.UserID, u.Username, ""))
+				inbox, err := r.archive.Inbox(ctx, u.Member)
 				if err != nil {
-					return fmt.Errorf("read the inbox of %s: %w", u.Username, err)
+					return fmt.Errorf("read the inbox of %s: %w", u.Name, err)
 				}
 				if u.reached(inbox, marks) || time.Now().After(until) {
 					r.tellInbox(u, inbox)
@@ -94,21 +100,21 @@ func (r *run) readInboxes(ctx context.Context, marks map[markKey]int64) error {
 }
 
 // reached tells whether the inbox has every mark that was accepted.
-func (u *user) reached(inbox map[uuid.UUID]inboxEntry, marks map[markKey]int64) bool {
+func (u *user) reached(inbox map[uuid.UUID]Entry, marks map[markKey]int64) bool {
 	for id, e := range inbox {
-		if e.ReadSeq < marks[markKey{u.UserID, id}] {
+		if e.ReadSeq < marks[markKey{u.ID, id}] {
 			return false
 		}
 	}
 	return true
 }
 
-func (r *run) tellInbox(u *user, inbox map[uuid.UUID]inboxEntry) {
+func (r *run) tellInbox(u *user, inbox map[uuid.UUID]Entry) {
 	for _, c := range u.conversations {
-		e := history.Event{Kind: history.Inbox, Conversation: c.id, User: u.UserID, Outcome: history.Refused}
+		e := history.Event{Kind: history.Inbox, Conversation: c.id, User: u.ID, Outcome: history.Refused}
 		if entry, listed := inbox[c.id]; listed {
 			e.Outcome, e.LastSeq, e.ReadSeq, e.Missed = history.OK, entry.LastSeq, entry.ReadSeq, entry.Unread
 		}
-		r.writer.Record(e)
+		r.record(e)
 	}
 }

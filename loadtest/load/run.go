@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -11,23 +12,39 @@ import (
 	"github.com/dozaar/dozaar/loadtest/history"
 )
 
+// Result is what came of a run.
+type Result struct {
+	Verdict history.Verdict `json:"verdict"`
+	Latency Latency         `json:"latency"`
+	Course  *Course         `json:"course,omitempty"` // not of a history that was written before
+}
+
 // Run carries the plan out and judges what came of it. An error is one of the run itself: what the product did
 // wrong is in the verdict.
 func Run(ctx context.Context, p Plan) (Result, error) {
 	if err := p.validate(); err != nil {
 		return Result{}, err
 	}
-	writer, err := history.Create(p.History)
-	if err != nil {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 16
+	defer transport.CloseIdleConnections()
+	r := &run{Plan: p, meter: NewMeter(), http: &http.Client{Transport: transport, Timeout: 10 * time.Second}}
+	r.watch = newWatch(&r.Plan, &r.stats, r.meter)
+	if err := r.watch.check(); err != nil {
 		return Result{}, err
 	}
-	r := &run{Plan: p, api: newAPI(p), writer: writer}
-	defer r.api.http.CloseIdleConnections()
+	var err error
+	if r.writer, err = history.Create(p.History); err != nil {
+		return Result{}, err
+	}
 	err = r.play(ctx)
-	if err := errors.Join(err, writer.Close()); err != nil {
+	if err := errors.Join(err, r.writer.Close()); err != nil {
 		return Result{}, err
 	}
-	return Judge(p.History, p.Check)
+	verdict, err := history.Check(history.File(p.History), r.Check)
+	course := r.watch.end(len(r.devices))
+	course.Notes, course.Storms, course.LeftOut = r.notes, r.gales, r.leftOut
+	return Result{verdict, r.meter.Whole(), &course}, err
 }
 
 // Judge checks a history that was written before.
@@ -37,11 +54,19 @@ func Judge(path string, o history.Options) (Result, error) {
 		return Result{Verdict: verdict}, err
 	}
 	latency, err := Measure(history.File(path))
-	return Result{verdict, latency}, err
+	return Result{Verdict: verdict, Latency: latency}, err
+}
+
+// record writes an event down and measures it, at the time of the call.
+func (r *run) record(e history.Event) {
+	e.At = r.writer.Since(time.Now())
+	r.writer.Record(e)
+	r.meter.Add(&e)
 }
 
 // play is everything that is written down.
 func (r *run) play(ctx context.Context) error {
+	r.abilities()
 	r.world()
 	if err := r.create(ctx); err != nil {
 		return err
@@ -52,9 +77,11 @@ func (r *run) play(ctx context.Context) error {
 		stop()
 		_ = devices.Wait() // a device has no error of its own
 	}()
+	r.watch.empty()
 	if err := r.start(running, &devices); err != nil {
 		return err
 	}
+	r.watch.full()
 	fmt.Fprintf(r.Out, "%d devices in %d conversations\n", len(r.devices), len(r.conversations))
 	if err := r.loaded(ctx); err != nil {
 		return err
@@ -72,10 +99,12 @@ func (r *run) loaded(ctx context.Context) error {
 		ended := time.AfterFunc(r.Duration, cancel)
 		defer ended.Stop()
 	}
+	r.watch.begin()
+	r.meter.From(r.writer.Since(r.watch.began) + r.Warm)
 	group, loading := errgroup.WithContext(loading)
 	group.Go(func() error { return r.load(loading) })
 	group.Go(func() error {
-		r.progress(loading)
+		r.watch.run(loading, progress(r.Out, onTerminal(r.Out), r.Duration, &r.stats))
 		return nil
 	})
 	if r.During != nil {
@@ -90,24 +119,15 @@ func (r *run) loaded(ctx context.Context) error {
 	return group.Wait()
 }
 
+// note writes down what was done to the product.
 func (r *run) note(text string) {
-	fmt.Fprintln(r.Out, text)
-	r.writer.Record(history.Event{Kind: history.Remark, Note: text})
-}
-
-// progress prints a line every five seconds.
-func (r *run) progress(ctx context.Context) {
-	ticker := time.NewTicker(5 * time.Second)
-	defer ticker.Stop()
-	began := time.Now()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			s := &r.stats
-			fmt.Fprintf(r.Out, "%4.0fs  %d connected, %d came back; %d to send, %d acknowledged, %d tries repeated, %d refused; %d shown, %d paged\n",
-				time.Since(began).Seconds(), s.Connected.Load(), s.Reconnects.Load(), s.Sent.Load(), s.Acked.Load(), s.Retried.Load(), s.Refused.Load(), s.Shown.Load(), s.Paged.Load())
-		}
+	line := text
+	if onTerminal(r.Out) {
+		line = clearLine + text
 	}
+	fmt.Fprintln(r.Out, line)
+	r.record(history.Event{Kind: history.Remark, Note: text})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notes = append(r.notes, Note{time.Since(r.watch.began).Seconds(), text})
 }

@@ -26,6 +26,9 @@ const (
 // until nothing changes. Where nothing gets any further within the plan's bound it goes on all the same, and says why.
 func (r *run) settle(ctx context.Context) {
 	began := time.Now()
+	for _, d := range r.devices {
+		d.Hurry()
+	}
 	for _, c := range r.conversations { // a guest who was removed is not waited for
 		if c.guest != nil && !c.guest.in {
 			for _, d := range c.guest.devices {
@@ -82,7 +85,7 @@ func (r *run) progressed() int64 {
 func (r *run) settled(outcome history.Outcome, format string, args ...any) {
 	note := fmt.Sprintf(format, args...)
 	fmt.Fprintln(r.Out, note)
-	r.writer.Record(history.Event{Kind: history.Settled, Outcome: outcome, Note: note})
+	r.record(history.Event{Kind: history.Settled, Outcome: outcome, Note: note})
 }
 
 func sameHeads(a, b map[uuid.UUID]int64) bool {
@@ -109,12 +112,15 @@ func (r *run) busy() string {
 
 // level reads every head and tells which device has not been shown everything up to there.
 func (r *run) level(ctx context.Context) (map[uuid.UUID]int64, string) {
+	if r.archive == nil { // nobody can tell how much there is: only that no more comes
+		return map[uuid.UUID]int64{uuid.Nil: r.progressed()}, ""
+	}
 	list := make([]int64, len(r.conversations))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for i, c := range r.conversations {
 		group.Go(func() (err error) {
-			list[i], err = r.api.head(ctx, c.id)
+			list[i], err = r.archive.Head(ctx, c.id)
 			return err
 		})
 	}
@@ -124,9 +130,9 @@ func (r *run) level(ctx context.Context) (map[uuid.UUID]int64, string) {
 	heads := map[uuid.UUID]int64{}
 	for i, c := range r.conversations {
 		heads[c.id] = list[i]
-		devices := c.senders
+		devices := slices.Concat(c.senders, c.slow)
 		if c.guest != nil {
-			devices = append(slices.Clone(devices), c.guest.devices...)
+			devices = append(devices, c.guest.devices...)
 		}
 		for _, d := range devices {
 			if cursor, _, joined := d.Place(c.id); joined && cursor != list[i] {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,32 +19,42 @@ import (
 // atOnce is how many requests of the HTTP API are on their way at the same time.
 const atOnce = 8
 
-// connectsPerSecond is how fast devices are started, which no gateway should mind.
-const connectsPerSecond = 200
-
 // run is one run.
 type run struct {
 	Plan
-	api           *api
+	memberships Memberships // nil where the target cannot do it, as are the two below
+	pages       Pages
+	archive     Archive
+	leftOut     []string
+
+	http          *http.Client // for devices that read what a join did not replay
 	writer        *history.Writer
+	meter         *Meter
+	watch         *watch
 	stats         client.Stats
 	conversations []*conversation
 	users         []*user
 	devices       []*client.Device
 	texts         atomic.Int64 // numbers what is sent
+
+	mu    sync.Mutex // guards what follows
+	notes []Note
+	gales []Gale
 }
 
 type user struct {
-	newMember
+	Member
 	devices       []*client.Device
 	conversations []*conversation
 }
 
-// conversation is between a buyer and a seller; some have a guest.
+// conversation is between buyers and a seller; some have a guest.
 type conversation struct {
 	id      uuid.UUID
 	members []*user
 	senders []*client.Device // of its members
+	slow    []*client.Device // also of them: they read slowly, and do nothing else
+	open    []*client.Device // those that have it open from the beginning
 	guest   *guest
 }
 
@@ -57,44 +68,112 @@ type guest struct {
 	unsure bool       // the last change was not answered: it may have been made
 }
 
-// sellersConversations is how many conversations a seller has.
+// sellersConversations is how many conversations a seller has where the plan does not say how many sellers there are.
 const sellersConversations = 4
+
+// abilities finds out what the target can do, and leaves out what it cannot.
+func (r *run) abilities() {
+	r.memberships, _ = r.Target.(Memberships)
+	r.pages, _ = r.Target.(Pages)
+	r.archive, _ = r.Target.(Archive)
+	leave := func(what string) {
+		r.leftOut = append(r.leftOut, what)
+		fmt.Fprintln(r.Out, "left out, for the target cannot do it:", what)
+	}
+	if r.memberships == nil && r.Guests > 0 {
+		r.Guests = 0
+		leave("guests, who need members that change")
+	}
+	if r.pages == nil && r.Looks > 0 {
+		r.Looks = 0
+		leave("looks, which need a history to scroll through")
+	}
+	if r.archive == nil {
+		r.Check.Unkept = true
+		leave("reading everything back: what devices were shown is judged by itself")
+	}
+}
 
 // world makes up users, conversations and devices; nobody else knows of them yet.
 func (r *run) world() {
 	random := rand.New(rand.NewPCG(r.Seed, 1))
-	var seller *user
+	sellers, seller := map[int]*user{}, r.sellers()
 	for i := range r.Conversations {
-		if i%sellersConversations == 0 {
-			seller = r.user(fmt.Sprintf("seller%d", i/sellersConversations), 1+random.IntN(2))
+		n := seller(i)
+		if sellers[n] == nil {
+			sellers[n] = r.user(fmt.Sprintf("seller%d", n), 1+random.IntN(r.Devices))
 		}
 		c := &conversation{id: uuid.New()}
-		c.add(r.user(fmt.Sprintf("buyer%d", i), 1+random.IntN(2)))
-		c.add(seller)
+		for m := range r.Members - 1 {
+			name := fmt.Sprintf("buyer%d", i)
+			if r.Members > 2 {
+				name = fmt.Sprintf("buyer%d-%d", i, m+1)
+			}
+			if r.Slow > 0 && random.Float64() < r.Slow {
+				r.addSlow(c, name)
+				continue
+			}
+			r.add(c, r.user(name, 1+random.IntN(r.Devices)))
+		}
+		r.add(c, sellers[n])
 		if r.Guests > 0 && i%5 == 0 {
 			c.guest = &guest{user: r.user(fmt.Sprintf("guest%d", i), 1), conversation: c}
 			c.guest.conversations = append(c.guest.conversations, c)
 		}
 		r.conversations = append(r.conversations, c)
 	}
+	for i := range r.Idle {
+		r.user(fmt.Sprintf("idle%d", i), 1)
+	}
 }
 
-func (c *conversation) add(u *user) {
+// sellers tells which seller a conversation is with.
+func (r *run) sellers() func(conversation int) int {
+	count := r.Sellers
+	if count == 0 {
+		count = (r.Conversations + sellersConversations - 1) / sellersConversations
+	}
+	if r.SellerZipf == 0 {
+		return func(i int) int { return i * count / r.Conversations }
+	}
+	zipf := rand.NewZipf(rand.New(rand.NewPCG(r.Seed, 100)), r.SellerZipf, 1, uint64(count-1))
+	return func(int) int { return int(zipf.Uint64()) }
+}
+
+func (r *run) add(c *conversation, u *user) {
 	c.members = append(c.members, u)
+	if len(u.conversations) < r.Open {
+		c.open = append(c.open, u.devices...)
+	}
 	u.conversations = append(u.conversations, c)
 	c.senders = append(c.senders, u.devices...)
 }
 
+// addSlow adds a member who reads slowly.
+func (r *run) addSlow(c *conversation, name string) {
+	u := r.userAt(slowly+name, 1, r.Speed)
+	c.members = append(c.members, u)
+	u.conversations = append(u.conversations, c)
+	c.slow = append(c.slow, u.devices...)
+	c.open = append(c.open, u.devices...)
+}
+
+// slowly begins the names of devices that read slowly.
+const slowly = "slow-"
+
 // user makes a user, each device of which begins at another gateway.
-func (r *run) user(name string, devices int) *user {
-	u := &user{newMember: newMember{uuid.New(), name}}
+func (r *run) user(name string, devices int) *user { return r.userAt(name, devices, 0) }
+
+func (r *run) userAt(name string, devices int, speed int64) *user {
+	u := &user{Member: Member{uuid.New(), name}}
+	all := r.Target.Gateways()
 	for i := range devices {
 		n := len(r.devices)
-		gateways := append(append([]string{}, r.Gateways[n%len(r.Gateways):]...), r.Gateways[:n%len(r.Gateways)]...)
+		gateways := append(append([]string{}, all[n%len(all):]...), all[:n%len(all)]...)
 		d := client.New(client.Config{
-			Name: fmt.Sprintf("%s.%d", name, i+1), User: u.UserID, Gateways: gateways, HTTP: r.api.http,
-			Token:  func() string { return r.api.token(u.UserID, name, "") },
-			Record: r.writer.Record, Stats: &r.stats, Seed: r.Seed + uint64(n), OnShown: r.shown,
+			Name: fmt.Sprintf("%s.%d", name, i+1), User: u.ID, Gateways: gateways, HTTP: r.http,
+			Token:  func() string { return r.Target.Token(u.Member) },
+			Record: r.record, Stats: &r.stats, Seed: r.Seed + uint64(n), OnShown: r.shown, Speed: speed,
 		})
 		u.devices = append(u.devices, d)
 		r.devices = append(r.devices, d)
@@ -116,16 +195,16 @@ func (r *run) create(ctx context.Context) error {
 	group.SetLimit(atOnce)
 	for _, c := range r.conversations {
 		group.Go(func() error {
-			members := make([]newMember, len(c.members))
+			members := make([]Member, len(c.members))
 			for i, u := range c.members {
-				members[i] = u.newMember
-				r.writer.Record(history.Event{Kind: history.Admitting, Conversation: c.id, User: u.UserID})
+				members[i] = u.Member
+				r.record(history.Event{Kind: history.Admitting, Conversation: c.id, User: u.ID})
 			}
-			if err := r.api.create(ctx, c.id, members); err != nil {
+			if err := r.Target.Create(ctx, c.id, members); err != nil {
 				return fmt.Errorf("make a conversation: %w", err)
 			}
 			for _, u := range c.members {
-				r.writer.Record(history.Event{Kind: history.Admitted, Conversation: c.id, User: u.UserID, Outcome: history.OK})
+				r.record(history.Event{Kind: history.Admitted, Conversation: c.id, User: u.ID, Outcome: history.OK})
 			}
 			return nil
 		})
@@ -136,15 +215,19 @@ func (r *run) create(ctx context.Context) error {
 // start lets every device run, and waits until the members' are in their conversations.
 func (r *run) start(ctx context.Context, devices *errgroup.Group) error {
 	for _, c := range r.conversations {
-		for _, d := range c.senders {
+		for _, d := range c.open {
 			d.Join(c.id)
 		}
 	}
-	pace := time.NewTicker(time.Second / connectsPerSecond)
+	pace := time.NewTicker(time.Duration(float64(time.Second) / r.Connects))
 	defer pace.Stop()
 	for _, d := range r.devices {
 		devices.Go(func() error { return d.Run(ctx) })
-		<-pace.C
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-pace.C:
+		}
 	}
 	deadline := time.Now().Add(r.Settle)
 	for _, d := range r.devices {

@@ -19,10 +19,13 @@ func TestHistory(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	plan := load.DefaultPlan()
+	var gateways []string
 	for _, g := range p.gateways {
-		plan.Gateways = append(plan.Gateways, "http://"+g.listen)
+		gateways = append(gateways, "http://"+g.listen)
 	}
-	plan.Secret = []byte(secret)
+	target := load.NewDozaar(gateways, []byte(secret))
+	defer target.Close()
+	plan.Target = target
 	plan.Rate, plan.Conversations, plan.Duration, plan.Cuts = 60, 24, 12*time.Second, 1
 	plan.Check.Examples = 2
 	plan.History = filepath.Join(t.TempDir(), "history")
