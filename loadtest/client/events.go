@@ -2,11 +2,11 @@ package client
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
 	"github.com/dozaar/dozaar/loadtest/history"
@@ -72,7 +72,7 @@ func (d *Device) acknowledgement(b []byte) error {
 		return err
 	}
 	var args []acknowledgement
-	if err := json.Unmarshal(b[i:], &args); err != nil || len(args) != 1 {
+	if err := jsonv2.Unmarshal(b[i:], &args); err != nil || len(args) != 1 {
 		return fmt.Errorf("%w: acknowledgement %.80q", errUnexpected, b)
 	}
 	d.mu.Lock()
@@ -108,7 +108,7 @@ func (d *Device) event(b []byte) error {
 
 func take[T any](payload []byte, do func(T)) error {
 	var v T
-	if err := json.Unmarshal(payload, &v); err != nil {
+	if err := jsonv2.Unmarshal(payload, &v); err != nil {
 		return fmt.Errorf("%w: %w", errUnexpected, err)
 	}
 	do(v)

@@ -1,11 +1,11 @@
 package client
 
 import (
-	"encoding/json"
 	"slices"
 	"strconv"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
 	"github.com/dozaar/dozaar/loadtest/history"
@@ -20,7 +20,7 @@ const window = 4
 
 // emit puts an event into what is to be written; id 0 asks for no acknowledgement. d.mu is held.
 func (d *Device) emit(event string, payload any, id int) {
-	b, _ := json.Marshal(payload) // our own payloads can all be encoded
+	b, _ := jsonv2.Marshal(payload) // our own payloads can all be encoded
 	text := "42" + namespace
 	if id > 0 {
 		text += strconv.Itoa(id)

@@ -1,18 +1,19 @@
 package converse
 
 import (
+	"context"
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/dozaar/dozaar/loadtest/bench"
 )
 
 // pace begins something rate times a second for as long as told, at moments that do not depend on how the ones
-// before went, and tells each when it was due. It returns how many there were. It sleeps by the kernel: the Go
-// runtime's timers are late by up to a millisecond, which would be the latency that is measured.
+// before went, and tells each when it was due. It returns how many there were.
 func pace(rate float64, length time.Duration, begin func(due time.Time) error) (int, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -20,10 +21,7 @@ func pace(rate float64, length time.Duration, begin func(due time.Time) error) (
 	start := time.Now()
 	for i := range count {
 		due := start.Add(time.Duration(float64(i) / rate * float64(time.Second)))
-		for wait := time.Until(due); wait > 0; wait = time.Until(due) {
-			sleep := syscall.NsecToTimespec(int64(wait))
-			_ = syscall.Nanosleep(&sleep, nil) // woken early, it is asked again
-		}
+		bench.SleepUntil(context.Background(), due)
 		if err := begin(due); err != nil {
 			return i, err
 		}
