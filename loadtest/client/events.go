@@ -77,8 +77,11 @@ func (d *Device) acknowledgement(b []byte) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	a := d.acks[id]
 	d.answered(id, args[0])
-	d.poke()
+	if a == nil || a.kind != sending || len(d.outbox) > 0 { // a message that is answered for good leaves nothing to do
+		d.poke()
+	}
 	return nil
 }
 
