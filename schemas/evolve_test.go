@@ -45,6 +45,10 @@ func TestIncompatibleChangeIsRefused(t *testing.T) {
 		"a field may be null from now on":  {[]string{first, edit(first, `{"name": "text", "type": "string",`, `{"name": "text", "type": ["null", "string"],`)}, "version 1 cannot read what version 2 wrote"},
 		"the record gets another name":     {[]string{first, edit(first, `"MessageSent"`, `"Sent"`)}, "version 2 cannot read what version 1 wrote"},
 		"two back, with its neighbour not": {[]string{added, first, edit(first, `"fields": [`, `"fields": [{"name": "mood", "type": "long", "default": 0},`)}, "version 3 cannot read what version 1 wrote"},
+		"milliseconds become microseconds": {[]string{first, edit(first, "timestamp-millis", "timestamp-micros")}, "version 2 misreads what version 1 wrote: field createdAt was timestamp-millis and is timestamp-micros"},
+		"an id becomes any text":           {[]string{first, edit(first, `{"type": "string", "logicalType": "uuid"}`, `"string"`)}, "version 2 misreads what version 1 wrote: field messageId was uuid and is string"},
+		"inside of a union":                {[]string{first, edit(first, `["null", {"type": "string", "logicalType": "uuid"}]`, `["null", "string"]`)}, "version 2 misreads what version 1 wrote: field clientMessageId was uuid and is string"},
+		"another order in a union":         {[]string{first, edit(first, `["null", {"type": "string", "logicalType": "uuid"}], "default": null`, `[{"type": "string", "logicalType": "uuid"}, "null"], "default": ""`)}, ""},
 		"no schema at all":                 {[]string{first, `{"type": "record"`}, "version 2"},
 	} {
 		err := Evolution(c.versions)

@@ -3,6 +3,7 @@ package schemas
 import (
 	"encoding/hex"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -10,10 +11,10 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden records in testdata")
+var update = flag.Bool("update", false, "write the newest versions' golden records into testdata, and note what is new as never to change")
 
 // The golden records are what readers and writers of other versions and in other languages are held to:
-// one file per record, the value as hex. A version's files never change once it is released.
+// one file per record, the value as hex, as the newest version writes it. Those of earlier versions are read only.
 func TestGoldenRecords(t *testing.T) {
 	c := newCodec(t, newBook(t))
 	for name, m := range messages() {
@@ -41,7 +42,8 @@ func TestGoldenRecords(t *testing.T) {
 
 func golden[T any](t *testing.T, e Event, name string, value T, encode func(T) ([]byte, error), decode func([]byte) (T, error)) {
 	t.Helper()
-	path := filepath.Join("testdata", e.Name, "v1-"+strings.ReplaceAll(name, " ", "-")+".hex")
+	file := fmt.Sprintf("v%d-%s.hex", len(e.Versions()), strings.ReplaceAll(name, " ", "-"))
+	path := filepath.Join("testdata", e.Name, file)
 	encoded, err := encode(value)
 	if err != nil {
 		t.Fatal(err)

@@ -90,6 +90,9 @@ func (r *Reader) writer(id uint32) (*avro.Schema, error) {
 		return nil, fmt.Errorf("%w: schema %d is not one: %w", ErrPoison, id, err)
 	}
 	resolved, err := avro.Resolve(written, r.schema)
+	if err == nil {
+		err = sameMeaning("", *written.Root(), *r.schema.Root())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: schema %d does not fit: %w", ErrPoison, id, err)
 	}
