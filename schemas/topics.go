@@ -18,6 +18,7 @@ type Topic struct {
 	MinInsyncReplicas int           `yaml:"min_insync_replicas"`
 	Cleanup           string        `yaml:"cleanup"`
 	Retention         time.Duration `yaml:"retention"`
+	Segment           time.Duration `yaml:"segment"` // after which a new segment of the log is begun
 	MaxMessageBytes   int32         `yaml:"max_message_bytes"`
 	Ordering          string        `yaml:"ordering"`
 	Delivery          string        `yaml:"delivery"`
@@ -26,6 +27,10 @@ type Topic struct {
 	ConsumedBy        []string      `yaml:"consumed_by"`
 	PersonalData      []string      `yaml:"personal_data"`
 }
+
+// GoneAfter is how long a record may be there at most. Brokers delete whole segments, once their newest record is past the
+// retention; the oldest one of a segment is older by as much as that was written to. They look every few minutes.
+func (t Topic) GoneAfter() time.Duration { return t.Retention + t.Segment + time.Hour }
 
 // Table is a table of the history, as topics.yaml has it.
 type Table struct {

@@ -91,14 +91,18 @@ func (a *api) answerErasure(status int, e chat.Erasure) (answer, error) {
 	}
 	for _, t := range topics {
 		view.Remains = append(view.Remains, remain{
-			Where: "topic " + t.Name, What: "records, until their retention ends: " + strings.Join(t.PersonalData, ", "), Until: from.Add(t.Retention).UTC().Format(chat.TimeFormat),
+			Where: "topic " + t.Name, What: "records, until their retention ends: " + strings.Join(t.PersonalData, ", "), Until: from.Add(t.GoneAfter()).UTC().Format(chat.TimeFormat),
 		})
 	}
 	view.Remains = append(view.Remains,
 		remain{Where: "streams of the relay, in Redis", What: "messages on their way to gateways", Until: from.Add(relayed).UTC().Format(chat.TimeFormat)},
 		remain{Where: "history", What: "that the person sent a message, its number and when; no text, attachment or name"},
-		remain{Where: "members of conversations", What: "the person's id, name and role, until they are removed as members"},
-		remain{Where: "archive", What: "as in the history, once `dozaar archive` has read chat.erasures; other events as in their topics"},
+		remain{Where: "members of conversations", What: "the person's id, name and role, until they are removed as members; each change of such a conversation tells them once more in chat.conversations"},
+		remain{Where: "archive, messages", What: "as in the history, once `dozaar archive` has read chat.erasures"},
+		remain{Where: "archive, other events", What: "the person's id, name and role as a member, what they read and that they were erased; until those files are deleted"},
+		remain{Where: "disks of the history", What: "where the history is in Cassandra: what was written over, until it compacts those files (`nodetool compact` does so at once)"},
+		remain{Where: "backups and snapshots", What: "what they had, until they are deleted"},
+		remain{Where: "marketplace and devices", What: "what the webhook posted and what members' devices were shown"},
 		remain{Where: "attachments", What: "the files behind the addresses, which are not ours"})
 	return answer{status, view}, nil
 }

@@ -166,6 +166,7 @@ func (t *topics) configs(topic schemas.Topic, replicas int) map[string]string {
 	return map[string]string{
 		"cleanup.policy":      topic.Cleanup,
 		"retention.ms":        strconv.FormatInt(topic.Retention.Milliseconds(), 10),
+		"segment.ms":          strconv.FormatInt(topic.Segment.Milliseconds(), 10),
 		"max.message.bytes":   strconv.FormatInt(int64(topic.MaxMessageBytes), 10),
 		"min.insync.replicas": strconv.Itoa(insync),
 	}

@@ -34,7 +34,7 @@ func TestEnsureTopics(t *testing.T) {
 	for _, c := range configs[0].Configs {
 		have[c.Key] = c.MaybeValue()
 	}
-	for key, want := range map[string]string{"retention.ms": "604800000", "cleanup.policy": "delete", "max.message.bytes": "8388608", "min.insync.replicas": "1"} {
+	for key, want := range map[string]string{"retention.ms": "604800000", "segment.ms": "86400000", "cleanup.policy": "delete", "max.message.bytes": "8388608", "min.insync.replicas": "1"} {
 		if have[key] != want {
 			t.Errorf("%s is %q; want %q", key, have[key], want)
 		}

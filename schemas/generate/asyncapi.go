@@ -1,13 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	"github.com/dozaar/dozaar/schemas"
 )
 
-// asyncTopics writes channels, operations and messages of the topics that have an event.
+// asyncTopics writes channels, operations and messages of the topics.
 func asyncTopics(text []byte) ([]byte, error) {
 	topics, err := schemas.Topics()
 	if err != nil {
@@ -15,9 +16,7 @@ func asyncTopics(text []byte) ([]byte, error) {
 	}
 	var channels, operations, messages strings.Builder
 	for _, t := range topics {
-		if t.Event == "" {
-			continue
-		}
+		name := cmp.Or(t.Event, "dead_letter")
 		fmt.Fprintf(&channels, `  %s:
     address: %s
     description: %s
@@ -30,11 +29,15 @@ func asyncTopics(text []byte) ([]byte, error) {
     x-delivery: %s
     x-owner: %s
     x-personal-data: [%s]
-`, t.Name, t.Name, quoted(t.Description), t.Event, t.Event, t.Name, t.Partitions, t.Replication, strings.Join(strings.Split(t.Cleanup, ","), ", "),
+`, t.Name, t.Name, quoted(t.Description), name, name, t.Name, t.Partitions, t.Replication, strings.Join(strings.Split(t.Cleanup, ","), ", "),
 			t.Retention.Milliseconds(), t.MaxMessageBytes, quoted(t.Ordering), quoted(t.Delivery), t.Owner, strings.Join(t.PersonalData, ", "))
-		fmt.Fprintf(&operations, "  publish_%s:\n    action: send\n    channel: {$ref: %q}\n    summary: %s\n", t.Event, "#/channels/"+t.Name, quoted("By "+strings.Join(t.ProducedBy, ", ")+"."))
+		fmt.Fprintf(&operations, "  publish_%s:\n    action: send\n    channel: {$ref: %q}\n    summary: %s\n", name, "#/channels/"+t.Name, quoted("By "+strings.Join(t.ProducedBy, ", ")+"."))
 		for _, by := range t.ConsumedBy {
-			fmt.Fprintf(&operations, "  %s_%s:\n    action: receive\n    channel: {$ref: %q}\n", by, t.Event, "#/channels/"+t.Name)
+			fmt.Fprintf(&operations, "  %s_%s:\n    action: receive\n    channel: {$ref: %q}\n", by, name, "#/channels/"+t.Name)
+		}
+		if t.Event == "" {
+			fmt.Fprintf(&messages, deadLetter, quoted(t.Key))
+			continue
 		}
 		event, err := eventOf(t)
 		if err != nil {
@@ -72,6 +75,27 @@ func asyncTopics(text []byte) ([]byte, error) {
 	}
 	return text, nil
 }
+
+// deadLetter is the message of the topic that has no event: whatever could not be read, as it was. Its headers are pkg/kafka's.
+const deadLetter = `    dead_letter:
+      title: dead_letter
+      contentType: application/octet-stream
+      headers:
+        type: object
+        description: The record's own, and where it was and why it is here.
+        required: [dlq_topic, dlq_partition, dlq_offset, dlq_epoch, dlq_reason, dlq_produced_at]
+        properties:
+          dlq_topic: {type: string}
+          dlq_partition: {type: string}
+          dlq_offset: {type: string}
+          dlq_epoch: {type: string, description: "The topic's log epoch."}
+          dlq_reason: {type: string, maxLength: 1024}
+          dlq_produced_at: {type: string, format: date-time, description: "The record's own time."}
+          dlq_left_out: {type: string, description: "Only where the record was too large to be kept: how many bytes it has. There is no payload then."}
+      bindings:
+        kafka: {key: {type: string, description: %s}}
+      payload: {description: The record's value as it was.}
+`
 
 func quoted(text string) string { return fmt.Sprintf("%q", text) }
 
