@@ -16,14 +16,28 @@ func (s *Store) Erase(ctx context.Context, user chat.ID, before time.Time, tell 
 	var after chat.ErasedPart // where the last one ended
 	for {
 		part, err := s.eraseSome(ctx, user, before, after)
-		if err != nil || len(part.Seqs) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(part.Seqs) == 0 {
+			return s.emptyLog(ctx)
 		}
 		if err := tell(part); err != nil {
 			return err
 		}
 		after = part
 	}
+}
+
+// emptyLog moves the write-ahead log into the file, where secure_delete has zeros in the place of what was there, and cuts it off:
+// it holds pages as they were before. Where somebody reads from it for longer than the busy timeout it stays, until the
+// next time.
+func (s *Store) emptyLog(ctx context.Context) error {
+	return s.operations.Measure("empty_log", func() error {
+		var busy, frames, moved int
+		err := s.writer.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
+		return s.classify(ctx, "empty_log", err)
+	})
 }
 
 // eraseSome erases messages of one conversation that follow, in the order of the index, those of another part.

@@ -63,6 +63,7 @@ func open(ctx context.Context, path string, registerer prometheus.Registerer) (*
 		"_pragma": {
 			"cache_size(-16000)",
 			"journal_size_limit(67108864)",
+			"secure_delete(ON)", // what is erased is gone from the file
 			// On macOS fsync stops short of the disk without these.
 			"fullfsync(ON)",
 			"checkpoint_fullfsync(ON)",

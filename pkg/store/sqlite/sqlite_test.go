@@ -60,10 +60,50 @@ func head(m chat.StoredMessage) chat.Head {
 	return chat.Head{ConversationID: m.ConversationID, Seq: m.Seq, Position: m.Position, ActivityAt: m.CreatedAt}
 }
 
+// What is erased is in none of the files any more, a text too long for one page neither.
+func TestErasedIsGoneFromTheDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "chat.db")
+	s := openAt(t, path)
+	conversation := chat.NewID()
+	mine := message(conversation, 1, "a secret, "+strings.Repeat("and more of it, ", 600))
+	other := message(conversation, 2, "what somebody else said")
+	if err := errors.Join(s.PutMessages(t.Context(), []chat.StoredMessage{mine, other}), s.PutHeads(t.Context(), []chat.Head{head(other)})); err != nil {
+		t.Fatal(err)
+	}
+	holding := func(words string) (found []string) {
+		files, err := filepath.Glob(path + "*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if content, err := os.ReadFile(file); err != nil {
+				t.Error(err)
+			} else if strings.Contains(string(content), words) {
+				found = append(found, filepath.Base(file))
+			}
+		}
+		return found
+	}
+	if len(holding("a secret")) == 0 || len(holding("and more of it")) == 0 {
+		t.Fatal("it was never there")
+	}
+	if err := s.Erase(t.Context(), mine.Sender.ID, mine.CreatedAt.Add(time.Hour), func(chat.ErasedPart) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for _, words := range []string{"a secret", "and more of it"} {
+		if found := holding(words); len(found) > 0 {
+			t.Errorf("%q is still in %v", words, found)
+		}
+	}
+	if len(holding(other.Text)) == 0 {
+		t.Error("what somebody else said is gone, too")
+	}
+}
+
 // Every connection that writes must wait for the disk; one that reads must not write.
 func TestConnections(t *testing.T) {
 	s := openAt(t, filepath.Join(t.TempDir(), "chat.db"))
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "fullfsync": "1", "foreign_keys": "1", "busy_timeout": "10000"} {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "fullfsync": "1", "foreign_keys": "1", "busy_timeout": "10000", "secure_delete": "1"} {
 		var got string
 		if err := s.writer.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s is %s, not %s (%v)", pragma, got, want, err)
