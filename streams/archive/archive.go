@@ -65,6 +65,8 @@ type archive struct {
 	there   map[key]file // the last file of each partition
 	parts   map[key]*part
 
+	written struct{ records, files int } // by this Run
+
 	erasures    erasures
 	partitionOf func(topic string, key []byte) int32
 	counts      map[string]int32 // of the topics' partitions
@@ -101,7 +103,11 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
-	return a.flush(func(*part) bool { return true })
+	if err := a.flush(func(*part) bool { return true }); err != nil {
+		return err
+	}
+	a.Logger.InfoContext(ctx, "archived all that was there", "records", a.written.records, "files", a.written.files, "dir", a.Dir)
+	return nil
 }
 
 func newArchive(cfg Config) *archive {
@@ -280,6 +286,8 @@ func (a *archive) write(p *part) error {
 	}
 	a.metrics.records.WithLabelValues(p.topic.name).Add(float64(len(p.rows)))
 	a.metrics.files.WithLabelValues(p.topic.name).Inc()
+	a.written.records += len(p.rows)
+	a.written.files++
 	p.empty()
 	return nil
 }
