@@ -138,12 +138,10 @@ func (r *Registry) record(next http.Handler) http.Handler {
 			_ = json.NewEncoder(w).Encode(map[string]any{"error_code": http.StatusConflict, "message": why})
 			return
 		}
-		c := change{Method: req.Method, URL: req.URL.RequestURI(), Body: body}
-		var a *answer
-		err = r.journal.do(c, func() bool {
-			a = answerTo(next, c.request())
-			return a.ok()
-		})
+		a, err := r.change(next, change{Method: req.Method, URL: req.URL.RequestURI(), Body: body})
+		if err == nil && req.Method == http.MethodPost && a.code == http.StatusNotFound {
+			a, err = r.revive(next, a, change{Method: req.Method, URL: req.URL.RequestURI(), Body: body})
+		}
 		if err != nil {
 			r.log.Error("cannot write the schema registry's journal", "error", err)
 			http.Error(w, `{"error_code":50001,"message":"the registry cannot write its journal"}`, http.StatusInternalServerError)
@@ -151,6 +149,41 @@ func (r *Registry) record(next http.Handler) http.Handler {
 		}
 		a.copyTo(w)
 	})
+}
+
+// change has the registry behind do something, and writes it into the journal if it did.
+func (r *Registry) change(next http.Handler, c change) (a *answer, err error) {
+	err = r.journal.do(c, func() bool {
+		a = answerTo(next, c.request())
+		return a.ok()
+	})
+	return a, err
+}
+
+// revive registers under a subject that was deleted, as Confluent's registry does: the one behind wants it deleted for good
+// before. Ids stay what they are, and the subject's level stays too. It answers with refused where the subject was not deleted.
+func (r *Registry) revive(next http.Handler, refused *answer, c change) (*answer, error) {
+	subject := strings.TrimSuffix(c.URL, "/versions")
+	config := strings.Replace(subject, "/subjects/", "/config/", 1)
+	level := answerTo(next, (change{Method: http.MethodGet, URL: config + "?defaultToGlobal=false"}).request())
+	gone, err := r.change(next, change{Method: http.MethodDelete, URL: subject + "?permanent=true"})
+	if err != nil || !gone.ok() {
+		return refused, err
+	}
+	if level.ok() {
+		var set struct{ CompatibilityLevel string }
+		if err := json.Unmarshal(level.body.Bytes(), &set); err != nil {
+			return nil, err
+		}
+		body, err := json.Marshal(map[string]string{"compatibility": set.CompatibilityLevel})
+		if err != nil {
+			return nil, err
+		}
+		if _, err := r.change(next, change{Method: http.MethodPut, URL: config, Body: body}); err != nil {
+			return nil, err
+		}
+	}
+	return r.change(next, c)
 }
 
 // mayChange tells the requests that change the registry from those that only ask.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,30 @@ func TestRegistryKeepsItsIDs(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// A subject that somebody deleted is registered again, under the ids that it had, and is held to its level.
+func TestRegistryRegistersWhatWasDeleted(t *testing.T) {
+	dir := t.TempDir()
+	r, client := startRegistry(t, dir)
+	before, err := schemas.Register(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject := schemas.MessageSent.Subject()
+	request(t, http.MethodDelete, r.URL()+"/subjects/"+subject, "", 200)
+	for range 2 {
+		after, err := schemas.Register(t.Context(), client)
+		if err != nil || !slices.Equal(after, before) {
+			t.Errorf("registered %v, %v; want %v", after, err, before)
+		}
+		if _, err := schemas.Check(t.Context(), client); err != nil {
+			t.Error(err)
+		}
+		r.Close()
+		r, client = startRegistry(t, dir)
+	}
+	r.Close()
 }
 
 // Registering at each start, as programs do, does not make the journal grow; deleting and registering

@@ -31,11 +31,11 @@ func New(via *http.Client, urls ...string) (*Registry, error) {
 	if via == nil {
 		via = &http.Client{
 			Timeout: 5 * time.Second,
-			Transport: &http.Transport{
+			Transport: bounded{&http.Transport{
 				Proxy:               http.ProxyFromEnvironment,
 				MaxIdleConnsPerHost: 2,
 				IdleConnTimeout:     30 * time.Second,
-			},
+			}},
 		}
 	}
 	options := []sr.ClientOpt{sr.UserAgent("dozaar"), sr.HTTPClient(via)}
@@ -56,6 +56,20 @@ func New(via *http.Client, urls ...string) (*Registry, error) {
 		return nil, fmt.Errorf("schema registry: %w", err)
 	}
 	return &Registry{client, via}, nil
+}
+
+// maxAnswer is far more than any schema has.
+const maxAnswer = 8 << 20
+
+// bounded gives up an answer that is longer than a registry's can be, before it fills the memory.
+type bounded struct{ *http.Transport }
+
+func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := b.Transport.RoundTrip(req)
+	if err == nil {
+		res.Body = http.MaxBytesReader(nil, res.Body, maxAnswer)
+	}
+	return res, err
 }
 
 // Close ends idle connections.

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/dozaar/dozaar/pkg/chat"
@@ -115,6 +116,23 @@ func TestAnswersOfSomebodyElse(t *testing.T) {
 		if !errors.Is(err, chat.ErrUnavailable) || !strings.Contains(err.Error(), page.URL) || strings.Contains(err.Error(), "welcome") {
 			t.Errorf("a page with %d: %v", status, err)
 		}
+	}
+}
+
+// An answer without an end is given up, long before the timeout.
+func TestAnAnswerThatDoesNotEnd(t *testing.T) {
+	var sent atomic.Int64
+	endless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for block := make([]byte, 1<<20); ; sent.Add(1) {
+			if _, err := w.Write(block); err != nil {
+				return
+			}
+		}
+	}))
+	_, err := client(t, endless.URL).Schema(t.Context(), 1)
+	endless.Close()
+	if !errors.Is(err, chat.ErrUnavailable) || sent.Load() > 64 {
+		t.Errorf("%v, after %d MiB", err, sent.Load())
 	}
 }
 
