@@ -36,7 +36,7 @@ func (t Topic) GoneAfter() time.Duration { return t.Retention + t.Segment + time
 type Table struct {
 	Name      string   `yaml:"name"`
 	Holds     string   `yaml:"holds"`
-	WrittenBy []string `yaml:"written_by"` // roles, and the command topics
+	WrittenBy []string `yaml:"written_by"` // roles, and the commands topics and migrate
 	ReadBy    []string `yaml:"read_by"`
 	From      []string `yaml:"from"` // topics
 }

@@ -57,6 +57,7 @@ type migrateCmd struct {
 	Tool      toolConfig      `embed:""`
 	Cassandra CassandraConfig `embed:"" group:"Cassandra:"`
 	Keyspace  KeyspaceConfig  `embed:"" group:"Cassandra:"`
+	Authors   bool            `local:"" help:"Then find out who wrote where in messages that a release without the table authors has stored, so that an erasure finds them: once, when every deliver is of this release. It reads every message's sender, may be ended, and goes on where it was."`
 }
 
 // Help is what `dozaar migrate --help` adds.
@@ -73,6 +74,9 @@ func (c *migrateCmd) Run(ctx context.Context, a *app) error {
 		}
 		if err == nil && len(files) == 0 {
 			fmt.Fprintln(a.stdout, "nothing to apply: the tables are as they should be")
+		}
+		if err == nil && c.Authors {
+			err = d.fillAuthors(ctx, a.stdout)
 		}
 		return err
 	})

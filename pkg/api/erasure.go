@@ -14,6 +14,8 @@ import (
 // Erasures remembers how far the erasing of what somebody wrote has come.
 type Erasures interface {
 	PutErasure(ctx context.Context, e chat.Erasure) error
+	// AuthorsKnown tells whether all that somebody wrote is found.
+	AuthorsKnown(ctx context.Context) (bool, error)
 	Erasure(ctx context.Context, user chat.ID) (e chat.Erasure, found bool, err error)
 }
 
@@ -47,7 +49,11 @@ func (a *api) erase(r *http.Request, _ auth.Identity) (answer, error) {
 		return answer{}, err
 	}
 	if !found || !e.FinishedAt.IsZero() {
-		e = chat.Erasure{UserID: user, RequestedAt: a.now().Truncate(time.Millisecond)}
+		at := a.now().Truncate(time.Millisecond)
+		if least := e.RequestedAt.Add(time.Millisecond); found && at.Before(least) {
+			at = least // by a clock that was ahead; of two requests the newer one counts
+		}
+		e = chat.Erasure{UserID: user, RequestedAt: at}
 		if err := a.Erasures.PutErasure(r.Context(), e); err != nil {
 			return answer{}, err
 		}
@@ -56,7 +62,7 @@ func (a *api) erase(r *http.Request, _ auth.Identity) (answer, error) {
 	if err := a.Publisher.PublishErasure(r.Context(), event); err != nil {
 		return answer{}, err
 	}
-	return a.answerErasure(http.StatusAccepted, e)
+	return a.answerErasure(r.Context(), http.StatusAccepted, e)
 }
 
 // erasure is how far it has come, and what remains.
@@ -72,10 +78,14 @@ func (a *api) erasure(r *http.Request, _ auth.Identity) (answer, error) {
 	if !found {
 		return answer{}, chat.ErrNotFound
 	}
-	return a.answerErasure(http.StatusOK, e)
+	return a.answerErasure(r.Context(), http.StatusOK, e)
 }
 
-func (a *api) answerErasure(status int, e chat.Erasure) (answer, error) {
+func (a *api) answerErasure(ctx context.Context, status int, e chat.Erasure) (answer, error) {
+	known, err := a.Erasures.AuthorsKnown(ctx)
+	if err != nil {
+		return answer{}, err
+	}
 	view := erasureView{
 		UserID: e.UserID, State: "requested", RequestedAt: e.RequestedAt.UTC().Format(chat.TimeFormat),
 		Conversations: e.Conversations, Messages: e.Messages,
@@ -84,6 +94,11 @@ func (a *api) answerErasure(status int, e chat.Erasure) (answer, error) {
 	if !e.FinishedAt.IsZero() {
 		from = e.FinishedAt
 		view.State, view.FinishedAt = "done", from.UTC().Format(chat.TimeFormat)
+	}
+	if !known {
+		view.Remains = append(view.Remains, remain{
+			Where: "history", What: "all of the messages that a release without the table authors has stored: nobody has looked for them; run `dozaar migrate --authors`, then ask for the erasure again",
+		})
 	}
 	topics, err := schemas.Topics()
 	if err != nil {
@@ -100,6 +115,7 @@ func (a *api) answerErasure(status int, e chat.Erasure) (answer, error) {
 		remain{Where: "members of conversations", What: "the person's id, name and role, until they are removed as members; each change of such a conversation tells them once more in chat.conversations"},
 		remain{Where: "archive, messages", What: "as in the history, once `dozaar archive` has read chat.erasures"},
 		remain{Where: "archive, other events", What: "the person's id, name and role as a member, what they read and that they were erased; until those files are deleted"},
+		remain{Where: "archive, event=unreadable", What: "records that could not be read, as they are, until somebody deletes those files"},
 		remain{Where: "disks of the history", What: "where the history is in Cassandra: what was written over, until it compacts those files (`nodetool compact` does so at once)"},
 		remain{Where: "backups and snapshots", What: "what they had, until they are deleted"},
 		remain{Where: "marketplace and devices", What: "what the webhook posted and what members' devices were shown"},

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,9 +61,28 @@ func TestErase(t *testing.T) {
 	if at, said := until["history"]; !said || at != "" {
 		t.Errorf("of the history it is said %t, until %q", said, at)
 	}
+	h.store.AuthorsUnknown = true
 	h.do("DELETE", who, "service", "").into(t, http.StatusAccepted, &next)
+	if said := func(r struct{ Where, What, Until string }) bool { return strings.Contains(r.What, "`dozaar migrate --authors`") }; slices.ContainsFunc(done.Remains, said) || !slices.ContainsFunc(next.Remains, said) {
+		t.Errorf("where not everybody's messages are found: %+v", next.Remains)
+	}
 	if next.State != "requested" || next.RequestedAt == first.RequestedAt {
 		t.Errorf("after it was done: %+v", next)
+	}
+}
+
+// A request is newer than the one before, though that was made by a clock that was ahead.
+func TestEraseAfterAClockThatWasAhead(t *testing.T) {
+	h := newHarness(t)
+	ahead := h.clock.Add(time.Minute)
+	if err := h.store.PutErasure(t.Context(), chat.Erasure{UserID: buyer.ID, RequestedAt: ahead, FinishedAt: *h.clock}); err != nil {
+		t.Fatal(err)
+	}
+	var next erasure
+	h.do("DELETE", "/v1/users/"+buyer.ID.String(), "service", "").into(t, http.StatusAccepted, &next)
+	known, _, err := h.store.Erasure(t.Context(), buyer.ID)
+	if err != nil || !known.RequestedAt.After(ahead) || !known.FinishedAt.IsZero() || !h.publisher.erasures[0].RequestedAt.Equal(known.RequestedAt) {
+		t.Errorf("%+v is remembered, %+v is published, %v", known, h.publisher.erasures, err)
 	}
 }
 

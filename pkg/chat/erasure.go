@@ -11,6 +11,10 @@ type Erasure struct {
 	FinishedAt    time.Time // zero: not yet
 }
 
+// MaxErasureAhead is by how much a request's time may be ahead of the clock of whoever reads it: as much as clocks may differ.
+// What is further ahead nobody asked for, and it would erase what is still to be written.
+const MaxErasureAhead = time.Hour
+
 // ErasedPart is some of a person's messages in one conversation, whose texts, attachments and sender's name are gone.
 type ErasedPart struct {
 	ConversationID ID

@@ -15,6 +15,7 @@ package erase
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -114,6 +115,8 @@ func (e eraser) record(ctx context.Context, r kafka.Record) error {
 		return e.Publisher.DeadLetter(ctx, r, errors.New("key: the record's key is not its user's id"))
 	case event.Change != chat.ErasureRequested:
 		return nil // our own
+	case event.RequestedAt.After(e.Clock().Add(chat.MaxErasureAhead)):
+		return e.Publisher.DeadLetter(ctx, r, fmt.Errorf("invalid: it is asked for at %s, which is still to come", event.RequestedAt.UTC().Format(chat.TimeFormat)))
 	}
 	known, found, err := e.Store.Erasure(ctx, event.UserID)
 	if err != nil {

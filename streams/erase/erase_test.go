@@ -199,3 +199,19 @@ func TestWhatIsNoRequest(t *testing.T) {
 		t.Errorf("buried %d, calls %v", w.buried, w.calls)
 	}
 }
+
+// A request of a time that is still to come, by more than clocks differ, is nobody's: it would erase what is not written yet,
+// and every later request would be an older one.
+func TestRequestOfAFarTime(t *testing.T) {
+	w := newWorld(t)
+	ann, conversation := chat.NewID(), chat.NewID()
+	w.write(conversation, ann, 1)
+	w.process(w.request(ann, noon.Add(2*chat.MaxErasureAhead)))
+	if _, known, err := w.Erasure(t.Context(), ann); known || err != nil || w.buried != 1 || !slices.Equal(w.texts(conversation), []string{"secret"}) {
+		t.Errorf("buried %d, known %t, %v, the texts are %q", w.buried, known, err, w.texts(conversation))
+	}
+	w.process(w.request(ann, noon.Add(chat.MaxErasureAhead/2)))
+	if got := w.texts(conversation); !slices.Equal(got, []string{""}) {
+		t.Errorf("by a clock that is a little ahead: the texts are %q", got)
+	}
+}

@@ -29,13 +29,17 @@ func (s *Store) authorWrites(messages []chat.StoredMessage) (fresh []author, wri
 		}
 		seen[a] = true
 		fresh = append(fresh, a)
-		writes = append(writes, write{
-			partition: partition{"authors", a.user, 0},
-			statement: `INSERT INTO authors (user_id, conversation_id, bucket) VALUES (?, ?, ?) USING TIMESTAMP 1`,
-			args:      []any{uuid(a.user), uuid(a.conversation), a.bucket},
-		})
+		writes = append(writes, authorWrite(a))
 	}
 	return fresh, writes
+}
+
+func authorWrite(a author) write {
+	return write{
+		partition: partition{"authors", a.user, 0},
+		statement: `INSERT INTO authors (user_id, conversation_id, bucket) VALUES (?, ?, ?) USING TIMESTAMP 1`,
+		args:      []any{uuid(a.user), uuid(a.conversation), a.bucket},
+	}
 }
 
 // erasing is the write timestamp of what is erased of a row: above the row's own, so that it stays when the row is

@@ -24,6 +24,8 @@ type Memory struct {
 	muted         map[reader]bool
 	calls         map[reader]chat.Call
 	erasures      map[chat.ID]chat.Erasure
+
+	AuthorsUnknown bool // what AuthorsKnown denies
 }
 
 type reader struct{ conversation, user chat.ID }

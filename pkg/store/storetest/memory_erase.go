@@ -53,6 +53,9 @@ func (s *Memory) erase(user chat.ID, before time.Time) (parts []chat.ErasedPart)
 	return parts
 }
 
+// AuthorsKnown implements Store.
+func (s *Memory) AuthorsKnown(ctx context.Context) (bool, error) { return !s.AuthorsUnknown, ctx.Err() }
+
 // PutErasure implements Store.
 func (s *Memory) PutErasure(ctx context.Context, e chat.Erasure) error {
 	if err := ctx.Err(); err != nil {

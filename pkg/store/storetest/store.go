@@ -71,6 +71,8 @@ type Store interface {
 	// was erased before, in no particular order of conversations. It ends with the first error, its own or each's, and may be
 	// repeated. It costs what the user wrote.
 	Erase(ctx context.Context, user chat.ID, before time.Time, each func(chat.ErasedPart) error) error
+	// AuthorsKnown tells whether Erase finds every message, those that an older release has stored included.
+	AuthorsKnown(ctx context.Context) (bool, error)
 	// PutErasure remembers how far an erasure has come: of two requests of a user the newer stays, of one what has come
 	// further.
 	PutErasure(ctx context.Context, e chat.Erasure) error
