@@ -230,7 +230,7 @@ func (a *archive) gather(ctx context.Context, r kafka.Record) error {
 		}
 	}
 	a.erasures.from(row)
-	day := dayOf(r.Time)
+	day := a.dayOf(r.Time)
 	if !p.fits(event, day) || p.bytes >= a.MaxBytes {
 		if err := a.write(p); err != nil {
 			return err
@@ -238,6 +238,19 @@ func (a *archive) gather(ctx context.Context, r kafka.Record) error {
 	}
 	p.add(event, kind, day, r.Position.Offset, row, len(r.Key)+len(r.Value)+64, a.Clock())
 	return nil
+}
+
+// dayOf is the day of a record, of days that there can be: what somebody wrote into the log as its time is anything. A
+// partition's days never go back, so one record of a far future would put all that follow it there, where nobody looks
+// for what they are to erase, or under a name that is no file's.
+func (a *archive) dayOf(at time.Time) string {
+	if now := a.Clock(); at.After(now.Add(time.Hour)) {
+		at = now
+	}
+	if at.Unix() < 0 {
+		at = time.Unix(0, 0)
+	}
+	return dayOf(at)
 }
 
 // row is a record as a row of its event's, or of what cannot be read. A registry that is away is waited for.

@@ -44,10 +44,15 @@ func erasedRowOf(row any) (e erasedRow) {
 	return e
 }
 
-func (e *erasures) add(row erasedRow) {
+// add tells whether the row asks for anything: what a clock has not come to yet nobody can have asked for.
+func (e *erasures) add(row erasedRow, now time.Time) bool {
+	if row.RequestedAt.After(now.Add(chat.MaxErasureAhead)) {
+		return false
+	}
 	if e.before[row.User].Before(row.RequestedAt) {
 		e.before[row.User] = row.RequestedAt
 	}
+	return true
 }
 
 // erased is what a message has that goes, and by which it is told; the same in message_stored and message_sent.
@@ -100,7 +105,7 @@ func (a *archive) learn(files []file) error {
 			return fmt.Errorf("%s: %w", f.path(), err)
 		}
 		for _, row := range rows {
-			a.erasures.add(row)
+			a.erasures.add(row, a.Clock())
 		}
 	}
 	return nil
@@ -113,7 +118,10 @@ const lateness = 32 * 24 * time.Hour
 // any of it. Those are of the conversation's partition and of the days since the first of the messages: it costs what
 // the person wrote. Only then does the record itself get into a file, so that a crash in between repeats all.
 func (a *archive) erase(row erasedRow) error {
-	a.erasures.add(row)
+	if !a.erasures.add(row, a.Clock()) {
+		a.Logger.Warn("an erasure that is asked for at a time which is still to come is not done", "user", row.User, "requested_at", row.RequestedAt)
+		return nil
+	}
 	for _, p := range a.parts {
 		for _, waiting := range p.rows {
 			a.erasures.from(waiting)

@@ -96,3 +96,32 @@ func (w *world) rows() (all []string) {
 	}
 	return all
 }
+
+// What asks for everything to be erased that is still to be written erases nothing, now or after a restart.
+func TestErasureOfAFarTime(t *testing.T) {
+	today(t)
+	w := newWorld(t)
+	w.publish(conversation, 1, 1)
+	w.archive(w.config())
+	w.erase(ann.ID, conversation, noon.Add(24*time.Hour), 1)
+	w.archive(w.config())
+	w.publish(conversation, 2, 1)
+	w.archive(w.config())
+	if got := w.texts(); !slices.Equal(got, []string{"message 1", "message 2"}) {
+		t.Errorf("archived %q", got)
+	}
+}
+
+// The day of a record is one that there can be, whatever somebody wrote into the log as its time.
+func TestStrangeTimes(t *testing.T) {
+	a := newArchive(Config{Clock: func() time.Time { return noon }})
+	for want, at := range map[string]time.Time{
+		"2026-02-02": noon.Add(-24 * time.Hour),
+		"2026-02-03": time.UnixMilli(1 << 60),
+		"1970-01-01": time.UnixMilli(-1 << 60),
+	} {
+		if got := a.dayOf(at); got != want {
+			t.Errorf("%s is on %s; want %s", at, got, want)
+		}
+	}
+}
