@@ -36,6 +36,7 @@ func (p *process) deliver(c clients) error {
 		Registerer:  p.metrics,
 		Tracer:      p.telling().tracer(),
 	})
+	p.health.Add("stored", d.Publishing)
 	erasing := erase.Config{
 		Store: c.store, Publisher: c.producer, Decoder: c.codec, Logger: p.log,
 		Stored: func(ctx context.Context) error { return kafka.CaughtUp(ctx, c.quiet(), c.group, schemas.TopicMessages) },

@@ -2,13 +2,11 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"strings"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/schemas"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -46,7 +44,7 @@ func (p *Producer) DeadLetter(ctx context.Context, r Record, why error) error {
 		headers = append(headers, kgo.RecordHeader(h))
 	}
 	err := p.bury(ctx, r, headers, r.Key, r.Value, reason(why))
-	if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
+	if tooLarge(err) {
 		size := len(r.Key) + len(r.Value)
 		for _, h := range r.Headers {
 			size += len(h.Key) + len(h.Value)

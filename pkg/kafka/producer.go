@@ -262,5 +262,5 @@ func (p *Producer) publish(ctx context.Context, r *kgo.Record) error {
 
 // permanent tells the failures that are the record's own fault.
 func permanent(err error) bool {
-	return errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) || errors.Is(err, kerr.InvalidRecord)
+	return tooLarge(err) || errors.Is(err, kerr.InvalidRecord)
 }

@@ -1,6 +1,8 @@
 package kafka_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,5 +60,32 @@ func TestPublishStored(t *testing.T) {
 		if h := headers(r); h["ce_id"] != m.ID.String() || h["ce_type"] != "dozaar.message.stored" || h["traceparent"] != trace {
 			t.Fatalf("record %d has the headers %v", i, h)
 		}
+	}
+}
+
+// A message that is too large for the topic is said to be, and goes to the dead letters as the record that it would have been:
+// one that a topic with another limit may be given.
+func TestStoredMessageThatIsTooLarge(t *testing.T) {
+	l := newLog(t, 1)
+	p := l.producer(func(c *kafka.ProducerConfig) { c.Patient = true })
+	m := message(chat.NewID(), strings.Repeat("x", 2<<20))
+	m.Seq = 7
+	err := p.PublishStored(t.Context(), []kafka.Stored{{Message: m}})
+	if !errors.Is(err, kafka.ErrTooLarge) {
+		t.Fatalf("%v; want ErrTooLarge", err)
+	}
+	if err := p.BuryStored(t.Context(), kafka.Stored{Message: m}, err); err != nil {
+		t.Fatal(err)
+	}
+	codec, n := newCodec(t), 0
+	if err := kafka.ReadDeadLetters(t.Context(), l.config, func(d kafka.DeadLetter) error {
+		n++
+		again, err := codec.DecodeStored(d.Value)
+		if err != nil || again.Seq != 7 || again.ID != m.ID || d.Topic != "chat.messages.stored" || string(d.Key) != m.ConversationID.String() || d.Position.Offset != -1 {
+			t.Errorf("the dead letter is of %s, offset %d, key %s: number %d, %v", d.Topic, d.Position.Offset, d.Key, again.Seq, err)
+		}
+		return nil
+	}); err != nil || n != 1 {
+		t.Errorf("%d dead letters, %v", n, err)
 	}
 }

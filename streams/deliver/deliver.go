@@ -48,9 +48,11 @@ type DeadLetters interface {
 }
 
 // A Publisher puts messages of one conversation, with their numbers, into chat.messages.stored, in their order; nil means
-// that Kafka has them. Whatever was published before an error may be there: all of it is published again.
+// that Kafka has them. Whatever was published before an error may be there: all of it is published again, but where that is
+// kafka.ErrTooLarge; then one that is too large by itself is buried.
 type Publisher interface {
 	PublishStored(ctx context.Context, messages []kafka.Stored) error
+	BuryStored(ctx context.Context, message kafka.Stored, why error) error
 }
 
 // A Decoder reads values. schemas.ErrPoison says that the bytes are to blame; any other error, that it
@@ -94,6 +96,8 @@ type Config struct {
 	// ParkAfter, 250 ms, waits for what is away rather than for its turn, and counts no more.
 	Slices    int
 	ParkAfter time.Duration
+	// ComplainAfter is how long a slice waits for chat.messages.stored before that is said, in the log and by Publishing: 10 s.
+	ComplainAfter time.Duration
 	// MarksEvery is how often one partition of receipts is read at most: 200 ms. What comes meanwhile is stored together.
 	MarksEvery time.Duration
 	// Reads is how many members of conversations a batch of receipts reads at once: 16.
@@ -110,6 +114,7 @@ func (c Config) withDefaults() Config {
 		{&c.RetryFirst, 50 * time.Millisecond},
 		{&c.RetryMax, 5 * time.Second},
 		{&c.ParkAfter, 250 * time.Millisecond},
+		{&c.ComplainAfter, 10 * time.Second},
 		{&c.MarksEvery, 200 * time.Millisecond},
 	} {
 		if *d.field == 0 {
@@ -142,6 +147,7 @@ type Deliver struct {
 	members    *memberCache
 	slots      *slots
 	publishing *slots // its own, so that a conversation whose publication waits keeps none from being delivered
+	waiting    waiting
 	lookups    *lookups
 	complaints complaints
 }

@@ -95,8 +95,7 @@ func (w *messageWorker) sift(ctx context.Context, records []kafka.Record, in *la
 	}, records, func(passed []sound[chat.Message]) {
 		entries := make([]entry, len(passed))
 		for i, p := range passed {
-			parent, _ := p.Header(kafka.HeaderTraceParent)
-			entries[i] = entry{chat.StoredMessage{Message: p.value, Position: p.Position}, p.value.BodyHash(), p.Time, parent, p.Trace}
+			entries[i] = entry{chat.StoredMessage{Message: p.value, Position: p.Position}, p.value.BodyHash(), p.Time, soundTrace(p.Record), p.Trace}
 		}
 		in.add(entries)
 	}, func(buried kafka.Record) { from.Done(buried.Position) })

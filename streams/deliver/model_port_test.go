@@ -140,6 +140,10 @@ func (p simPort) PublishStored(_ context.Context, messages []kafka.Stored) error
 	return errSim
 }
 
+func (simPort) BuryStored(context.Context, kafka.Stored, error) error {
+	panic("the model's messages are small")
+}
+
 func (p simPort) Owners(context.Context, []chat.ID, []chat.ID) (byUser, byConversation map[chat.ID][]string, err error) {
 	if err := p.ask("owners", ""); err != nil {
 		return nil, nil, err

@@ -41,6 +41,8 @@ type outside struct {
 	sent      []relay.Addressed
 	buried    []buried
 	published []kafka.Stored
+	leftOut   []kafka.Stored
+	tooLarge  int // how many bytes of text, of all messages together, chat.messages.stored does not take; 0: any number
 	now       time.Time
 }
 
@@ -192,7 +194,24 @@ func (o *outside) PublishStored(ctx context.Context, messages []kafka.Stored) er
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	size := 0
+	for _, m := range messages {
+		size += len(m.Message.Text)
+	}
+	if o.tooLarge > 0 && size >= o.tooLarge {
+		return fmt.Errorf("publish: %w", kafka.ErrTooLarge)
+	}
 	o.published = append(o.published, messages...)
+	return nil
+}
+
+func (o *outside) BuryStored(ctx context.Context, message kafka.Stored, _ error) error {
+	if err := o.call(ctx, "BuryStored"); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.leftOut = append(o.leftOut, message)
 	return nil
 }
 
