@@ -58,8 +58,10 @@ func TestErase(t *testing.T) {
 			t.Errorf("%s remains until %q", where, until[where])
 		}
 	}
-	if at, said := until["history"]; !said || at != "" {
-		t.Errorf("of the history it is said %t, until %q", said, at)
+	for _, where := range []string{"history", "settings", "calls", "presence, in Redis"} {
+		if at, said := until[where]; !said || at != "" {
+			t.Errorf("of %s it is said %t, until %q", where, said, at)
+		}
 	}
 	h.store.AuthorsUnknown = true
 	h.do("DELETE", who, "service", "").into(t, http.StatusAccepted, &next)

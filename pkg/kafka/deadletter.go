@@ -59,7 +59,7 @@ func (p *Producer) DeadLetter(ctx context.Context, r Record, why error) error {
 		return err
 	}
 	p.metrics.deadLetters.WithLabelValues(r.Topic).Inc()
-	p.cfg.Logger.Warn("a record that cannot be read went to "+schemas.TopicDeadLetter,
+	p.cfg.Logger.Warn("a record went to "+schemas.TopicDeadLetter,
 		"topic", r.Topic, "partition", r.Partition, "offset", r.Position.Offset, "reason", reason(why))
 	return nil
 }

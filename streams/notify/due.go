@@ -214,8 +214,11 @@ func (d *Due) stored(ctx context.Context, r kafka.Record, m chat.Message) (store
 		if stored, there = found[m.ID]; !there {
 			return errNotStored
 		}
-		if stored.Position != r.Position {
+		switch {
+		case stored.Position != r.Position:
 			why = "duplicate" // a retry, or another body under the same client message id: the first one counts
+		case stored.BodyHash == [32]byte{}:
+			why = "erased" // the log has its text still; nobody else is to get it
 		}
 		return nil
 	})

@@ -264,6 +264,11 @@ func TestWhoIsThereOrCameOrHasReadOrMutedIsNotCalled(t *testing.T) {
 				s.t.Fatal(err)
 			}
 		},
+		"erased": func(s *shop, _ chat.Message) {
+			if err := s.store.Erase(context.Background(), s.bea.ID, time.Now(), func(chat.ErasedPart) error { return nil }); err != nil {
+				s.t.Fatal(err)
+			}
+		},
 		"removed": func(s *shop, m chat.Message) {
 			if _, err := s.store.RemoveMember(context.Background(), m.ConversationID, s.sam); err != nil {
 				s.t.Fatal(err)

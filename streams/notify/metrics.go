@@ -17,7 +17,7 @@ func newDueMetrics(reg prometheus.Registerer) *dueMetrics {
 		return metric.Registered(reg, prometheus.NewCounterVec(prometheus.CounterOpts{Name: "dozaar_notify_" + name, Help: help}, []string{label}))
 	}
 	return &dueMetrics{
-		messages: counter("messages_total", "Messages looked at, by outcome: seen; passed over because invalid, duplicate, or late.", "outcome"),
+		messages: counter("messages_total", "Messages looked at, by outcome: seen; passed over because invalid, duplicate, erased, or late.", "outcome"),
 		members:  counter("members_total", "Members of messages looked at, by outcome: called; not, because online, came, read, muted, called_before.", "outcome"),
 		retries:  counter("retries_total", "Attempts that failed and were repeated, by step.", "step"),
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -158,8 +159,8 @@ func (w *Webhook) post(ctx context.Context, id chat.ID, body []byte) error {
 	request.Header.Set("webhook-timestamp", strconv.FormatInt(at.Unix(), 10))
 	request.Header.Set("webhook-signature", Sign(w.cfg.Secret, id.String(), at, body))
 	answer, err := w.client.Do(request)
-	if err != nil {
-		return err
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		return failed.Err // without the address, which may hold a key: the reason is logged, and goes with the dead letter
 	}
 	defer answer.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // so that the connection can be used again

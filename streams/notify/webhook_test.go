@@ -80,7 +80,7 @@ func (h *hook) DeadLetter(_ context.Context, r kafka.Record, why error) error {
 // take has the webhook's worker process the notifications, and returns when they are done.
 func (h *hook) take(cfg WebhookConfig, notes ...chat.Notification) {
 	h.t.Helper()
-	cfg.URL, cfg.Secret, cfg.DeadLetters, cfg.Decoder = h.URL, hookSecret, h, h
+	cfg.URL, cfg.Secret, cfg.DeadLetters, cfg.Decoder = h.URL+"/hook?key=of-the-marketplace", hookSecret, h, h
 	w := NewWebhook(cfg)
 	defer w.Close()
 	s := &shop{feed: make(chan kafka.Record, len(notes))}
@@ -208,7 +208,7 @@ func TestWhatIsTriedAgainAndWhatIsDead(t *testing.T) {
 	}
 }
 
-// Nobody answers: the record is dead, with the reason; and what cannot be read is dead at once.
+// Nobody answers: the record is dead, with the reason, which does not hold the address; and what cannot be read is dead at once.
 func TestNobodyAnswers(t *testing.T) {
 	h := newHook(t, 200)
 	h.Close()
@@ -219,6 +219,9 @@ func TestNobodyAnswers(t *testing.T) {
 	if !slices.ContainsFunc(h.whys, func(why string) bool { return strings.Contains(why, "refused") }) ||
 		!slices.ContainsFunc(h.whys, func(why string) bool { return strings.Contains(why, schemas.ErrPoison.Error()) }) {
 		t.Errorf("because %v", h.whys)
+	}
+	if strings.Contains(fmt.Sprint(h.whys), "of-the-marketplace") {
+		t.Errorf("a reason holds what only the webhook's address knows: %v", h.whys)
 	}
 }
 
