@@ -5,8 +5,8 @@
 --      sweeper), then per user: id, wish, ms the lease shall last
 --      wishes: connect; hide (hold the lease, and be offline to others); vanish (hide, and a
 --      state that is lost was that of somebody seen); guess (hide whoever is hidden
---      already, connect everybody else); renew; quiet (renew, but a state that is lost is no news); extend (quiet, and
---      the key's own life); leave (shorten to ms, never lengthen; a lease and a state that are lost are
+--      already, connect everybody else); renew; quiet (renew, but a state that is lost is no news, and the key's own life
+--      is left as it is); extend (quiet, and the key's own life); leave (shorten to ms, never lengthen; a lease and a state that are lost are
 --      made again, so that going offline is not lost with them); withdraw (leave, but what is not
 --      there never was)
 -- → {generation, now, then per user of whom there is something to say: index, word, version}
@@ -83,7 +83,7 @@ end
 local function hold(i, user, leases, state, wish, ms)
   local ends = int(now + ms)
   local added = redis.call('ZADD', leases, ends, instance)
-  if added == 1 or wish == 'extend' or wish == 'connect' then
+  if added == 1 or wish ~= 'quiet' then
     redis.call('PEXPIRE', leases, keep)
     redis.call('ZREMRANGEBYSCORE', leases, '-inf', NOW)
   end
