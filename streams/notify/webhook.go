@@ -50,7 +50,7 @@ type WebhookConfig struct {
 }
 
 // Webhook posts notifications to the marketplace, as webhooks of the Standard Webhooks specification, so that any library
-// for it can verify them. A status below 300 takes one; 408, 425, 429 and those of 500 on, and no answer, are tried again, with
+// for it can verify them. A status of 200 to 299 takes one; 408, 425, 429 and those of 500 on, and no answer, are tried again, with
 // jitter, and not before a Retry-After; anything else, and patience that has ended, puts it into the dead letters. No
 // redirect is followed: it would take the notification where nobody wanted it.
 type Webhook struct {
@@ -144,6 +144,9 @@ func (w *Webhook) bury(ctx context.Context, r kafka.Record, why error) error {
 	return err
 }
 
+// longestRetryAfter is more than anybody's patience, and little enough to be a duration.
+const longestRetryAfter = 1_000_000
+
 // post is one attempt. backoff.Permanent where no other one helps.
 func (w *Webhook) post(ctx context.Context, id chat.ID, body []byte) error {
 	began := time.Now()
@@ -163,14 +166,18 @@ func (w *Webhook) post(ctx context.Context, id chat.ID, body []byte) error {
 		return failed.Err // without the address, which may hold a key: the reason is logged, and goes with the dead letter
 	}
 	defer answer.Body.Close()
+	status := answer.StatusCode
+	if status < 200 { // 101: what comes then is another protocol's, and nobody ends it
+		return backoff.Permanent(fmt.Errorf("answered %s", answer.Status))
+	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // so that the connection can be used again
-	switch status := answer.StatusCode; {
+	switch {
 	case status < 300:
 		return nil
 	case status == http.StatusRequestTimeout || status == http.StatusTooEarly || status == http.StatusTooManyRequests || status >= 500:
 		err := fmt.Errorf("answered %s", answer.Status)
 		if seconds, parseErr := strconv.Atoi(answer.Header.Get("Retry-After")); parseErr == nil && seconds > 0 {
-			return errors.Join(err, backoff.RetryAfter(seconds))
+			return errors.Join(err, backoff.RetryAfter(min(seconds, longestRetryAfter)))
 		}
 		return err
 	default:

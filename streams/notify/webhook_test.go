@@ -208,6 +208,35 @@ func TestWhatIsTriedAgainAndWhatIsDead(t *testing.T) {
 	}
 }
 
+// An answer that switches protocols ends nowhere, and one that asks for an eternity is not taken at its word's low bits.
+func TestHostileAnswers(t *testing.T) {
+	for name, answer := range map[string]string{
+		"another protocol": "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+		"an eternity":      "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 9223372037\r\nContent-Length: 0\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHook(t, 200)
+			answered := 0
+			h.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				h.mu.Lock()
+				answered++
+				h.mu.Unlock()
+				c, _, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				t.Cleanup(func() { _ = c.Close() })
+				_, _ = c.Write([]byte(answer))
+			})
+			h.take(WebhookConfig{Patience: 3 * time.Second, Timeout: time.Second}, note())
+			if answered != 1 || len(h.dead) != 1 {
+				t.Errorf("asked %d times, dead %v", answered, h.whys)
+			}
+		})
+	}
+}
+
 // Nobody answers: the record is dead, with the reason, which does not hold the address; and what cannot be read is dead at once.
 func TestNobodyAnswers(t *testing.T) {
 	h := newHook(t, 200)
