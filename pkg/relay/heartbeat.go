@@ -77,7 +77,12 @@ func (s *Sender) beat(ctx context.Context) error {
 func (s *Sender) live(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout/3)
 	defer cancel()
-	return liveGateways.Run(ctx, s.cfg.Redis, []string{gatewaysKey}).StringSlice()
+	return Gateways(ctx, s.cfg.Redis)
+}
+
+// Gateways answers the gateways that have registered within the last ten seconds. One that died is among them for as long.
+func Gateways(ctx context.Context, client redis.UniversalClient) ([]string, error) {
+	return liveGateways.Run(ctx, client, []string{gatewaysKey}).StringSlice()
 }
 
 // goodbye tells the gateways the last count, and that no more will come.

@@ -51,7 +51,7 @@ func (d *Due) call(ctx context.Context, m chat.Message, members []chat.ID) error
 }
 
 // away answers those of the members who have no device online, and had none come since the message was sent, and want to hear
-// of the conversation.
+// of the conversation. A device at a gateway that has died is none, though its lease goes on.
 func (d *Due) away(ctx context.Context, m chat.Message, members []chat.ID) (away []chat.ID, err error) {
 	var there map[chat.ID]chat.Attendance
 	if err := d.insist(ctx, "attendances", func(ctx context.Context) (err error) {
@@ -60,9 +60,24 @@ func (d *Due) away(ctx context.Context, m chat.Message, members []chat.ID) (away
 	}); err != nil {
 		return nil, err
 	}
+	var with []chat.ID // a device, as far as the leases tell
+	for _, user := range members {
+		if there[user].There && there[user].Came.Before(m.CreatedAt) {
+			with = append(with, user)
+		}
+	}
+	var left map[chat.ID]bool
+	if len(with) > 0 {
+		if err := d.insist(ctx, "gateways", func(ctx context.Context) (err error) {
+			left, err = d.alive.left(ctx, with)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
 	for _, user := range members {
 		switch a := there[user]; {
-		case a.There:
+		case a.There && !left[user]:
 			d.metrics.members.WithLabelValues("online").Inc()
 		case !a.Came.Before(m.CreatedAt):
 			d.metrics.members.WithLabelValues("came").Inc()

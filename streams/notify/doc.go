@@ -11,7 +11,8 @@
 // It promises that a message is looked at once it is that old, also after a crash: a record's offset is committed when all
 // of its members were seen to. So a notification may come twice, with the same id, but is not lost. Where it cannot learn what it needs it waits, and
 // with it its partition; what is older than MaxAge by then is passed over, because a call that late helps
-// nobody. A group that is new begins with what is sent from now on.
+// nobody. A group that is new begins with what is sent from now on. A device at a gateway that has died is none, though its
+// lease lasts for minutes: a gateway that does not register any more is dead after fifteen seconds.
 //
 // It does not promise that a member is called who was there when it looked and left without reading: the
 // next message does that.

@@ -26,9 +26,11 @@ type Store interface {
 	PutCalled(ctx context.Context, calls []chat.Call) error
 }
 
-// A Directory answers who is there and when they came; an error where it cannot say.
+// A Directory answers who is there and when they came, at which gateways, and which gateways live; an error where it cannot say.
 type Directory interface {
 	Attendances(ctx context.Context, users []chat.ID) (map[chat.ID]chat.Attendance, error)
+	Owners(ctx context.Context, users, conversations []chat.ID) (byUser, byConversation map[chat.ID][]string, err error)
+	Gateways(ctx context.Context) ([]string, error)
 }
 
 // A Publisher returns once Kafka has the notification on all in-sync replicas, or with an error.
@@ -62,6 +64,7 @@ type Due struct {
 	Config
 	log     *slog.Logger
 	metrics *dueMetrics
+	alive   *alive
 }
 
 // At once: so many conversations, so many members of one, and so many reads of their marks.
@@ -81,7 +84,10 @@ func NewDue(cfg Config) *Due {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Due{Config: cfg, log: cfg.Logger.With("component", "notify"), metrics: newDueMetrics(cfg.Registerer)}
+	return &Due{
+		Config: cfg, log: cfg.Logger.With("component", "notify"), metrics: newDueMetrics(cfg.Registerer),
+		alive: &alive{directory: cfg.Directory, clock: cfg.Clock, missed: map[string]time.Time{}},
+	}
 }
 
 // Topics are what its workers read.

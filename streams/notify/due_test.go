@@ -30,7 +30,9 @@ type shop struct {
 	mu         sync.Mutex
 	messages   []chat.Message
 	attendance map[chat.ID]chat.Attendance
-	faults     map[string]int // so often each step fails
+	at         map[chat.ID][]string // gateways with a lease of the user; who is there is else at "lives"
+	living     []string             // gateways
+	faults     map[string]int       // so often each step fails
 	made       []chat.Notification
 	done       []int64
 	feed       chan kafka.Record
@@ -39,7 +41,7 @@ type shop struct {
 func newShop(t *testing.T) *shop {
 	s := &shop{
 		t: t, store: storetest.NewMemory(), bea: chat.User{ID: chat.NewID(), Username: "Bea"}, sam: chat.NewID(),
-		attendance: map[chat.ID]chat.Attendance{}, faults: map[string]int{}, feed: make(chan kafka.Record, 1000),
+		attendance: map[chat.ID]chat.Attendance{}, at: map[chat.ID][]string{}, living: []string{"lives"}, faults: map[string]int{}, feed: make(chan kafka.Record, 1000),
 	}
 	s.room = s.conversation(s.bea.ID, s.sam)
 	return s
@@ -147,6 +149,24 @@ func (s *shop) Attendances(_ context.Context, users []chat.ID) (map[chat.ID]chat
 		found[u] = s.attendance[u]
 	}
 	return found, s.fault("attendances")
+}
+
+func (s *shop) Owners(_ context.Context, users, _ []chat.ID) (byUser, byConversation map[chat.ID][]string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	byUser = map[chat.ID][]string{}
+	for _, u := range users {
+		if byUser[u] = s.at[u]; byUser[u] == nil && s.attendance[u].There {
+			byUser[u] = []string{"lives"}
+		}
+	}
+	return byUser, nil, s.fault("owners")
+}
+
+func (s *shop) Gateways(context.Context) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.living, s.fault("gateways")
 }
 
 // fault answers an error so often as was asked for. s.mu is held.
