@@ -9,7 +9,6 @@ import (
 
 	"github.com/dozaar/dozaar/pkg/auth"
 	"github.com/dozaar/dozaar/pkg/chat"
-	"github.com/dozaar/dozaar/pkg/relay"
 	"github.com/dozaar/dozaar/pkg/socketio"
 )
 
@@ -39,7 +38,7 @@ type session struct {
 	// typing holds where the socket said it is typing, and when it last said so to others.
 	typing map[chat.ID]time.Time
 	// untold are typing changes on their way to the relay, in order; telling: the first of them is being told.
-	untold  []relay.Typing
+	untold  []typingWord
 	telling bool
 	expiry  *time.Timer
 	closed  bool

@@ -51,17 +51,30 @@ func (g *Gateway) tellTyping(r *room, s *session, typing bool) {
 	if !s.turnTyping(r.id, typing) || !typing && g.typesElsewhere(r.id, s) {
 		return
 	}
-	if s.queueTyping(relay.Typing{ConversationID: r.id, UserID: s.user.ID, Typing: typing}) {
+	if s.queueTyping(typingWord{relay.Typing{ConversationID: r.id, UserID: s.user.ID, Typing: typing}, time.Now()}) {
 		g.spawn(func() {
 			for t, more := s.nextTyping(); more; t, more = s.nextTyping() {
 				ctx, cancel := context.WithTimeout(g.base, typingTime)
-				if err := g.relayTyping(ctx, t); err != nil {
+				if t.stale(g.TypingTTL) || g.relayTyping(ctx, t.Typing) != nil {
 					g.metrics.typingLost.Inc()
 				}
 				cancel()
 			}
 		})
 	}
+}
+
+// typingWord is what a socket said of its typing, and when.
+type typingWord struct {
+	relay.Typing
+	said time.Time
+}
+
+// stale tells whether it has waited until it is worth nothing: that somebody types soon is no longer so, and that they do not
+// is by then known to every receiver's timer.
+func (t typingWord) stale(ttl time.Duration) bool {
+	waited := time.Since(t.said)
+	return t.Typing.Typing && waited > typingTime || waited > ttl
 }
 
 // typesElsewhere tells whether another device of the user types in the same conversation.
@@ -112,7 +125,7 @@ func (s *session) types(conversation chat.ID, ttl time.Duration) bool {
 
 // queueTyping puts a word behind those that are to be told, in their order. It is true for the first, with
 // which somebody has to start telling.
-func (s *session) queueTyping(t relay.Typing) (first bool) {
+func (s *session) queueTyping(t typingWord) (first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.untold = append(s.untold, t)
@@ -120,7 +133,7 @@ func (s *session) queueTyping(t relay.Typing) (first bool) {
 }
 
 // nextTyping takes off the word that was just told, if any, and returns the next.
-func (s *session) nextTyping() (t relay.Typing, more bool) {
+func (s *session) nextTyping() (t typingWord, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.telling {

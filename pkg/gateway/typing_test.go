@@ -82,6 +82,59 @@ func TestTypingIsThrottled(t *testing.T) {
 	})
 }
 
+// hungRelay answers nothing until it is told to, as a Redis that hangs.
+type hungRelay struct {
+	*world
+	hangs bool // read and written between the test's waits
+	took  []relay.Typing
+}
+
+func (r *hungRelay) Send(ctx context.Context, envelopes []relay.Addressed) error {
+	if r.hangs {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	for _, e := range envelopes {
+		r.took = append(r.took, *e.Envelope.Typing)
+	}
+	return nil
+}
+
+// When Redis is back, nobody is shown typing who typed before, and nothing waits that every timer has ended.
+func TestTypingThatWaitedIsNotShownLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.Limits.Typing = Bucket{1e9, 1e9}
+		r := &hungRelay{world: w, hangs: true}
+		w.Relay = r
+		sam := newUser("Sam")
+		room := w.conversation(sam)
+		s, _ := w.join(sam, room)
+		for range 20 {
+			w.must(s, "typing:start", obj{"conversationId": room})
+			time.Sleep(time.Second)
+			w.must(s, "typing:stop", obj{"conversationId": room})
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		r.hangs = false
+		time.Sleep(3 * time.Second)
+		if len(r.took) == 0 {
+			t.Error("that the last typing has ended was not told")
+		}
+		for _, told := range r.took {
+			if told.Typing {
+				t.Errorf("told typing: %v", r.took)
+				break
+			}
+		}
+		if len(r.took) > 6 {
+			t.Errorf("told %d words of 40 s when Redis was back", len(r.took))
+		}
+		w.disconnected(s)
+	})
+}
+
 // A mark is taken for each message of a conversation of one's own, in any order, whether one has joined or not; and for no other.
 func TestMarksInAnyOrder(t *testing.T) {
 	w := newWorld(t).start()

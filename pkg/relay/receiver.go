@@ -165,7 +165,7 @@ func (r *Receiver) read(ctx context.Context) error {
 }
 
 // moved notes that reading goes on. Where it stood still for longer than a silence, what was waiting is old: a member may have
-// been removed since it was sent. So a resync comes before it, and it notifies nobody.
+// been removed since it was sent. So a resync comes before it, it notifies nobody, and nobody is shown typing.
 func (r *Receiver) moved(ctx context.Context) (paused bool) {
 	now := time.Now()
 	if paused = now.Sub(r.at) > r.cfg.Silence; paused {
@@ -223,6 +223,9 @@ func (r *Receiver) take(ctx context.Context, m redis.XMessage) {
 	for _, envelope := range e.envelopes {
 		if envelope.kinds() != 1 {
 			continue // of a newer version
+		}
+		if r.old && envelope.Typing != nil && envelope.Typing.Typing {
+			continue // whoever typed then has long stopped; that they did still comes
 		}
 		if r.old && envelope.Message != nil {
 			envelope.Message.Notify = nil

@@ -299,7 +299,11 @@ type hung struct {
 func (h *hung) Receive(ctx context.Context, e Envelope) {
 	h.once.Do(func() { time.Sleep(300 * time.Millisecond) })
 	h.mu.Lock()
-	h.order = append(h.order, fmt.Sprint(e.Message.Message.Seq, " to ", len(e.Message.Notify)))
+	if e.Typing != nil {
+		h.order = append(h.order, fmt.Sprint("typing ", e.Typing.Typing))
+	} else {
+		h.order = append(h.order, fmt.Sprint(e.Message.Message.Seq, " to ", len(e.Message.Notify)))
+	}
 	h.mu.Unlock()
 	h.inbox.Receive(ctx, e)
 }
@@ -311,7 +315,7 @@ func (h *hung) Resync(ctx context.Context, reason string) {
 	h.inbox.Resync(ctx, reason)
 }
 
-// What waited while reading stood still comes after a resync, and notifies nobody; what comes later does again.
+// What waited while reading stood still comes after a resync, notifies nobody and shows nobody typing; what comes later does again.
 func TestAfterAPauseTheResyncComesFirst(t *testing.T) {
 	t.Parallel()
 	client := redistest.Client(t, redistest.StartMini(t).Addr())
@@ -327,13 +331,17 @@ func TestAfterAPauseTheResyncComesFirst(t *testing.T) {
 		return e
 	}
 	send(t, s, to("a", notifying(1)))
+	typing := func(on bool) Envelope { return Envelope{Typing: &Typing{UserID: id(1), Typing: on}} }
+	send(t, s, to("a", typing(true)))
 	send(t, s, to("a", notifying(2)))
+	send(t, s, to("a", typing(false)))
 	start(t, r.Run)
-	h.wait(t, "both", received(2))
+	h.wait(t, "both, and the end of typing", received(3))
 	time.Sleep(100 * time.Millisecond) // a read finds the end
 	send(t, s, to("a", notifying(3)))
-	h.wait(t, "the third", received(3))
-	if want := []string{"1 to 1", ReasonPause, "2 to 0", "3 to 1"}; !slices.Equal(h.order, want) {
+	send(t, s, to("a", typing(true)))
+	h.wait(t, "the third, and typing", received(5))
+	if want := []string{"1 to 1", ReasonPause, "2 to 0", "typing false", "3 to 1", "typing true"}; !slices.Equal(h.order, want) {
 		t.Errorf("it was told %q, want %q", h.order, want)
 	}
 }
