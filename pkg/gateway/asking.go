@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -89,6 +91,65 @@ func (a *asking) about(user chat.ID, now time.Time) (sessions []*session) {
 		}
 	}
 	return sessions
+}
+
+// questions answers about whom a user's sockets have asked, and who has asked about the user.
+func (a *asking) questions(user chat.ID, sockets []*session) (all []question) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, s := range sockets {
+		for about := range s.asked {
+			all = append(all, question{s, about})
+		}
+	}
+	for s := range a.byUser[user] {
+		all = append(all, question{s, user})
+	}
+	return all
+}
+
+// take drops one question.
+func (a *asking) take(q question) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asked.Remove(q)
+}
+
+// partedWays drops the questions about those whom the asker may not see any more, now that a user was removed from a
+// conversation. Where that cannot be told they are dropped, too: they may be asked again.
+func (g *Gateway) partedWays(removed chat.ID) {
+	if removed == (chat.ID{}) {
+		return
+	}
+	byAsker := map[chat.ID][]question{}
+	for _, q := range g.asking.questions(removed, g.sessions.of(removed)) {
+		byAsker[q.by.user.ID] = append(byAsker[q.by.user.ID], q)
+	}
+	if len(byAsker) == 0 {
+		return
+	}
+	g.spawn(func() {
+		for asker, questions := range byAsker {
+			about := make([]chat.ID, len(questions))
+			for i, q := range questions {
+				about[i] = q.about
+			}
+			g.View.Forget(asker)
+			visible, _ := g.View.Visible(g.base, asker, about)
+			for _, q := range questions {
+				if !slices.Contains(visible, q.about) {
+					g.asking.take(q)
+				}
+			}
+		}
+	})
+}
+
+// users answers about whom somebody has asked.
+func (a *asking) users() []chat.ID {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Collect(maps.Keys(a.byUser))
 }
 
 // forget drops a socket's questions.

@@ -83,6 +83,35 @@ func TestAskingAboutAStrangerTellsNothing(t *testing.T) {
 	}
 }
 
+// Who has asked, and then shares no conversation any more with the one asked about, hears no more of them, whoever of the two was
+// removed.
+func TestWhoPartsWaysHearsNoMore(t *testing.T) {
+	for _, askersOwn := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			bea, sam, pat := newUser("Bea"), chat.NewID(), chat.NewID()
+			w.online = map[chat.ID]bool{}
+			s, c := w.connect(bea)
+			w.must(s, "get:online_status", obj{"userIds": []chat.ID{sam, pat}})
+			w.unseen = []chat.ID{sam} // of two conversations with Sam and with Pat one is left
+			removed := sam
+			if askersOwn {
+				removed = bea.ID
+			}
+			w.Receive(t.Context(), relay.Envelope{Members: &relay.Members{ConversationID: chat.NewID(), Revision: 2, Removed: removed}})
+			synctest.Wait()
+			for _, user := range []chat.ID{sam, pat} {
+				w.Receive(t.Context(), relay.Envelope{Presence: &relay.Presence{
+					Change: chat.PresenceChange{UserID: user, Online: true, Version: 1, At: time.Now()}, Asked: true}})
+			}
+			if heard := c.events("user:online"); len(heard) != 1 || !strings.Contains(string(heard[0]), pat.String()) {
+				t.Errorf("heard %s; parted from %s, not from %s", heard, sam, pat)
+			}
+			w.disconnected(s)
+		})
+	}
+}
+
 // Ten thousand ids are refused, and what is remembered of many small questions is bounded; of a socket that is gone nothing is.
 func TestQuestionsAreCapped(t *testing.T) {
 	w := newWorld(t).start()

@@ -115,11 +115,13 @@ type world struct {
 	owner     string // the gateway that owns every room; "" for none
 	fault     error  // what every publish answers
 	offsets   map[chat.ID]int64
-	arrivals  []chat.Arrival   // guarded by mu
-	hidden    []chat.ID        // by Hide
-	unseen    []chat.ID        // whom nobody may see
-	online    map[chat.ID]bool // nil: the directory is away
-	questions [][]chat.ID      // as Redis was told of them
+	arrivals  []chat.Arrival          // guarded by mu
+	hidden    []chat.ID               // by Hide
+	unseen    []chat.ID               // whom nobody may see
+	online    map[chat.ID]bool        // nil: the directory is away
+	questions [][]chat.ID             // as Redis was told of them
+	missed    [][]chat.PresenceChange // guarded by mu; what it was asked
+	settling  bool                    // guarded by mu; Redis cannot say what was missed
 }
 
 func newWorld(t testing.TB) *world {
@@ -207,6 +209,8 @@ func (w *world) Visible(_ context.Context, _ chat.ID, users []chat.ID) ([]chat.I
 	return slices.DeleteFunc(slices.Clone(users), func(u chat.ID) bool { return slices.Contains(w.unseen, u) }), nil
 }
 
+func (w *world) Forget(chat.ID) {}
+
 func (w *world) Hide(_ context.Context, user chat.ID) error {
 	w.hidden = append(w.hidden, user)
 	return nil
@@ -227,6 +231,16 @@ func (w *world) Statuses(_ context.Context, users, visible []chat.ID) (map[chat.
 		found[u] = chat.PresenceStatus{Online: &is}
 	}
 	return found, nil
+}
+
+func (w *world) Missed(_ context.Context, told []chat.PresenceChange) ([]chat.PresenceChange, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.missed = append(w.missed, told)
+	if w.settling {
+		return told, nil
+	}
+	return nil, nil
 }
 
 // Send takes relayed envelopes straight back in.

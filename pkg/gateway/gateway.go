@@ -63,10 +63,15 @@ type Hider interface {
 type View interface {
 	// Visible answers those whom the asker may see.
 	Visible(ctx context.Context, asker chat.ID, users []chat.ID) ([]chat.ID, error)
+	// Forget has Visible look anew at what an asker may see.
+	Forget(asker chat.ID)
 	// Statuses answers for all, and of those who are not visible as of ids that do not exist.
 	Statuses(ctx context.Context, users, visible []chat.ID) (map[chat.ID]chat.PresenceStatus, error)
 	// Asked has this gateway be told of changes of the users for so long.
 	Asked(ctx context.Context, gateway string, users []chat.ID, lasting time.Duration) error
+	// Missed has announced what became of users since the gateway was told of them last, and answers those of whom
+	// nothing can be said yet, also with an error.
+	Missed(ctx context.Context, told []chat.PresenceChange) (unknown []chat.PresenceChange, err error)
 }
 
 // A Relay carries envelopes to gateways, this one included.
@@ -110,10 +115,11 @@ type Gateway struct {
 	wishes   *wishes             // settings of users who are here
 	asking   *asking             // who has asked about whom
 	notified *rising             // seqs, by conversation
-	versions *rising             // changes of presence, by user
+	shown    *shown              // who was told to be online or offline
 	fills    *semaphore.Weighted // bounds the rooms that read the store at once
 	turns    *semaphore.Weighted // the same for joins
 	resyncs  chan struct{}
+	rechecks chan struct{}
 	// sometimes keeps what fails for every socket at once from filling the log; metrics count each.
 	sometimes rate.Sometimes
 	spawner
@@ -135,6 +141,7 @@ func New(cfg Config) *Gateway {
 		fills:     semaphore.NewWeighted(maxFills),
 		turns:     semaphore.NewWeighted(int64(max(1, cfg.Limits.JoinsAtOnce))),
 		resyncs:   make(chan struct{}, 1),
+		rechecks:  make(chan struct{}, 1),
 		sometimes: rate.Sometimes{Interval: time.Second},
 		base:      base,
 		endBase:   endBase,
@@ -146,12 +153,12 @@ func New(cfg Config) *Gateway {
 	g.wishes = newWishes()
 	g.asking = newAsking()
 	g.notified = newRising(notifiedConversations)
-	g.versions = newRising(versionedUsers)
+	g.shown = newShown()
 	g.metrics.observe(cfg.Registerer, g)
 	return g
 }
 
-// Run keeps the leases of connected users, closes idle rooms and heals rooms until ctx ends. It then
+// Run keeps the leases of connected users, closes idle rooms, and heals what trouble with the relay has left until ctx ends. It then
 // gives up the leases of those who left. Close the sockets first.
 func (g *Gateway) Run(ctx context.Context) error {
 	defer g.stop()
@@ -160,5 +167,6 @@ func (g *Gateway) Run(ctx context.Context) error {
 	tasks.Go(func() error { return g.leasing.run(ctx) })
 	tasks.Go(func() error { return g.closeIdleRooms(ctx) })
 	tasks.Go(func() error { return g.heal(ctx) })
+	tasks.Go(func() error { return g.recheck(ctx) })
 	return tasks.Wait()
 }

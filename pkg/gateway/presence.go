@@ -16,7 +16,7 @@ type presence struct {
 // receivePresence tells those concerned, and who has asked, each socket once. A change that is not newer than the last one told is dropped.
 func (g *Gateway) receivePresence(e *relay.Presence) {
 	c := e.Change
-	if !g.versions.rises(c.UserID, c.Version) {
+	if !g.shown.rises(c, e.To) {
 		return
 	}
 	name := "user:offline"
@@ -40,6 +40,3 @@ func (g *Gateway) receivePresence(e *relay.Presence) {
 		tell(g.asking.about(c.UserID, time.Now()))
 	}
 }
-
-// versionedUsers bounds what is remembered to tell an old change of presence.
-const versionedUsers = 200_000

@@ -19,6 +19,7 @@ func (g *Gateway) Receive(_ context.Context, e relay.Envelope) {
 	case e.Typing != nil:
 		g.receiveTyping(e.Typing)
 	case e.Members != nil:
+		g.partedWays(e.Members.Removed)
 		if r := g.rooms.get(e.Members.ConversationID); r != nil {
 			r.told(e.Members)
 			g.need(r, 0, true)
@@ -35,15 +36,17 @@ func (g *Gateway) Receive(_ context.Context, e relay.Envelope) {
 // Resync is called by the relay when envelopes may have been lost. That of a removed member may be among them, so no room
 // delivers anything more before it has read its members again.
 func (g *Gateway) Resync(_ context.Context, reason string) {
-	g.log.Info("envelopes may have been lost: rooms are read again", "reason", reason)
+	g.log.Info("envelopes may have been lost: rooms are read again, and who is online", "reason", reason)
 	for _, r := range g.rooms.list() {
 		r.mu.Lock()
 		r.stale++
 		r.mu.Unlock()
 	}
-	select {
-	case g.resyncs <- struct{}{}:
-	default: // one is waiting already, and will see everything
+	for _, wake := range []chan struct{}{g.resyncs, g.rechecks} {
+		select {
+		case wake <- struct{}{}:
+		default: // one is waiting already, and will see everything
+		}
 	}
 }
 

@@ -85,5 +85,11 @@ func (g *Gateway) statuses(ctx context.Context, s *session, users []chat.ID) (ma
 		}
 		g.asking.noted(untold, now)
 	}
-	return g.View.Statuses(ctx, users, visible)
+	found, err := g.View.Statuses(ctx, users, visible)
+	for user, st := range found {
+		if st.Online != nil && *st.Online {
+			g.shown.answered(user)
+		}
+	}
+	return found, err
 }

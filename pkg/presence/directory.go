@@ -270,6 +270,54 @@ func (d *Directory) Told(ctx context.Context, change chat.PresenceChange) error 
 	return nil
 }
 
+// Missed is for a gateway that may not have been told everything. It says what it was told last of each user, and whoever is not
+// so any more is announced by a sweeper, also where Redis has lost that they had ever been online. It answers those of whom
+// nothing can be said yet; they are to be asked about again. An error is chat.ErrUnavailable.
+func (d *Directory) Missed(ctx context.Context, told []chat.PresenceChange) (unknown []chat.PresenceChange, err error) {
+	homes := map[int][]chat.PresenceChange{}
+	for _, change := range told {
+		shard := shardOf(change.UserID)
+		homes[shard] = append(homes[shard], change)
+	}
+	var calls []call
+	var asked [][]chat.PresenceChange
+	for shard, all := range homes {
+		for part := range slices.Chunk(all, maxScript) {
+			c := call{
+				script: missedScript,
+				keys:   []string{clockKey(shard), dueKey(shard), untoldKey(shard)},
+				args:   []any{gapFor(d.cfg.TTL).Milliseconds(), d.cfg.Settle.Milliseconds()},
+			}
+			for _, change := range part {
+				c.keys = append(c.keys, leasesKey(change.UserID), stateKey(change.UserID))
+				online := 0
+				if change.Online {
+					online = 1
+				}
+				c.args = append(c.args, change.UserID.String(), online, change.Version)
+			}
+			calls, asked = append(calls, c), append(asked, part)
+		}
+	}
+	if len(calls) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	cmds, err := runAll(ctx, d.cfg.Redis, calls)
+	for c, cmd := range cmds {
+		reply, replyErr := cmd.Int64Slice()
+		if replyErr != nil {
+			unknown = append(unknown, asked[c]...)
+			continue
+		}
+		for _, i := range reply {
+			unknown = append(unknown, asked[c][i-1])
+		}
+	}
+	return unknown, err
+}
+
 func stringsOf(reply any) []string {
 	list, _ := reply.([]any)
 	out := make([]string, 0, len(list))

@@ -4,7 +4,7 @@
 //
 //	gateway    Leases     Connect, Disconnect, OpenRoom, CloseRoom; renews every third of the TTL
 //	deliver    Directory  Owners: where to send
-//	gateway    View       Statuses: who is online, as far as one may see it
+//	gateway    View       Statuses: who is online, as far as one may see it; Missed: what was shown and is no longer so
 //	notify     Directory  Attendances: who was there
 //	presence   Sweeper    finds leases that are over, takes their users offline, has it announced
 //
@@ -27,9 +27,11 @@
 //     somebody may not see is answered as an id that does not exist.
 //   - What a gateway's leases cost does not depend on when they came: renewals and extensions are spread.
 //   - Every key ends by itself.
+//   - What a gateway showed its sockets is looked at again when it may have missed something (Directory.Missed). So nobody stays
+//     online there whose own gateway died while Redis lost all that it knew, or whose going was lost on the way.
 //
-// It does not promise to announce who went offline when both Redis lost its data and the user's gateway
-// died within the same TTL: nobody is left who knows that they were online. Asked, it says offline.
+// It does not promise to announce who came online when nobody could be told for longer than ten seconds and then Redis lost
+// its data. Asked, it says online.
 //
 // The keys are in the table of docs/redis.md.
 package presence

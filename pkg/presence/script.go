@@ -38,6 +38,8 @@ var (
 	claimLua string
 	//go:embed lua/told.lua
 	toldLua string
+	//go:embed lua/missed.lua
+	missedLua string
 
 	checkScript    = redis.NewScript(preludeLua + checkLua)
 	usersScript    = redis.NewScript(preludeLua + usersLua)
@@ -51,6 +53,7 @@ var (
 	expireScript   = redis.NewScript(preludeLua + expireLua)
 	claimScript    = redis.NewScript(preludeLua + claimLua)
 	toldScript     = redis.NewScript(toldLua)
+	missedScript   = redis.NewScript(preludeLua + missedLua)
 )
 
 // call is one run of a script, on the keys of one shard.

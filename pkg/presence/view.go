@@ -93,6 +93,18 @@ func (v *View) Asked(ctx context.Context, gateway string, users []chat.ID, lasti
 	return v.directory.Asked(ctx, gateway, users, lasting)
 }
 
+// Forget has whom an asker knows read again: that has just changed.
+func (v *View) Forget(asker chat.ID) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.known.Remove(asker)
+}
+
+// Missed is Directory.Missed.
+func (v *View) Missed(ctx context.Context, told []chat.PresenceChange) (unknown []chat.PresenceChange, err error) {
+	return v.directory.Missed(ctx, told)
+}
+
 func (v *View) acquainted(ctx context.Context, asker chat.ID) (map[chat.ID]bool, error) {
 	v.mu.Lock()
 	a, found := v.known.Get(asker)

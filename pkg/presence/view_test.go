@@ -103,6 +103,11 @@ func TestWhomOneKnowsIsReadOnceInAWhile(t *testing.T) {
 	if p.asked != 1 {
 		t.Errorf("the store was asked %d times", p.asked)
 	}
+	p.of[asker] = nil
+	v.Forget(asker)
+	if visible, err := v.Visible(t.Context(), asker, []chat.ID{friend}); err != nil || len(visible) != 0 {
+		t.Errorf("visible %v, %v: they have parted", visible, err)
+	}
 	p.err = errors.New("away")
 	if _, err := v.Visible(t.Context(), chat.NewID(), []chat.ID{friend}); err == nil {
 		t.Error("somebody is visible though nobody could say")
