@@ -46,9 +46,13 @@ func (s *stage) Peers(_ context.Context, _ chat.ID, limit int) ([]chat.ID, error
 	return s.users[:min(s.peers, limit, len(s.users))], nil
 }
 
-// Listeners and Told are the directory's; a change is told when that is confirmed.
+// Listeners, Newest and Told are the directory's; a change is told when that is confirmed.
 func (s *stage) Listeners(ctx context.Context, user chat.ID, peers []chat.ID) (map[chat.ID][]string, []string, error) {
 	return s.directory.Listeners(ctx, user, peers)
+}
+
+func (s *stage) Newest(ctx context.Context, user chat.ID) (int64, error) {
+	return s.directory.Newest(ctx, user)
 }
 
 func (s *stage) Told(ctx context.Context, change chat.PresenceChange) error {

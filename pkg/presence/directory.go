@@ -257,6 +257,17 @@ func (d *Directory) Hide(ctx context.Context, user chat.ID) error {
 	return err
 }
 
+// Newest answers the version of a user's last change; 0 where Redis knows of none.
+func (d *Directory) Newest(ctx context.Context, user chat.ID) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	version, err := d.cfg.Redis.HGet(ctx, stateKey(user), "version").Int64()
+	if absence(err) != nil {
+		return 0, fmt.Errorf("presence: the last change: %w: %w", chat.ErrUnavailable, err)
+	}
+	return version, nil
+}
+
 // Told confirms that a change was announced. A change that nobody confirms is announced again by a
 // sweeper.
 func (d *Directory) Told(ctx context.Context, change chat.PresenceChange) error {

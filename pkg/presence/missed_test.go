@@ -53,6 +53,11 @@ func TestAChangeThatDidNotArriveIsAnnouncedAgain(t *testing.T) {
 		w.missed(*online) // within the grace they are online
 		w.pass(w.grace() + 2*w.unit())
 		offline := w.wantTold("offline")[0]
+		for who, want := range map[chat.ID]int64{user: offline.Version, chat.NewID(): 0} {
+			if newest, err := w.directory().Newest(t.Context(), who); err != nil || newest != want {
+				t.Errorf("the last change is %d, %v, want %d", newest, err, want)
+			}
+		}
 		w.missed(offline)
 		w.pass(2 * w.unit())
 		w.wantTold()

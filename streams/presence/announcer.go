@@ -24,10 +24,11 @@ type Peers interface {
 	Peers(ctx context.Context, user chat.ID, limit int) ([]chat.ID, error)
 }
 
-// Directory finds the gateways where a user's peers are, and where somebody has asked about the user, and is told what was
-// announced.
+// Directory finds the gateways where a user's peers are, and where somebody has asked about the user, knows the version of the
+// user's last change, and is told what was announced.
 type Directory interface {
 	Listeners(ctx context.Context, user chat.ID, peers []chat.ID) (byPeer map[chat.ID][]string, asking []string, err error)
+	Newest(ctx context.Context, user chat.ID) (version int64, err error)
 	Told(ctx context.Context, change chat.PresenceChange) error
 }
 
@@ -160,6 +161,14 @@ func (a *Announcer) tell(ctx context.Context, change chat.PresenceChange) error 
 	byPeer, asking, err := a.cfg.Directory.Listeners(ctx, change.UserID, peers)
 	if err != nil {
 		return fmt.Errorf("find gateways: %w", err)
+	}
+	// A later change may have been told while this one waited, and a gateway whose people came since would believe this.
+	newest, err := a.cfg.Directory.Newest(ctx, change.UserID)
+	if err != nil {
+		return fmt.Errorf("look whether it still holds: %w", err)
+	}
+	if newest > change.Version {
+		return nil
 	}
 	if envelopes := address(change, peers, byPeer, asking); len(envelopes) > 0 {
 		if err := a.cfg.Relay.Send(ctx, envelopes); err != nil {

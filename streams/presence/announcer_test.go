@@ -34,6 +34,7 @@ type town struct {
 	inside   chan struct{} // with block: a worker waits
 	sent     [][]relay.Addressed
 	told     []chat.PresenceChange
+	newest   int64 // version of the last change
 	signal   chan struct{}
 }
 
@@ -80,6 +81,8 @@ func (w *town) Send(_ context.Context, envelopes []relay.Addressed) error {
 	w.sent = append(w.sent, envelopes)
 	return nil
 }
+
+func (w *town) Newest(context.Context, chat.ID) (int64, error) { return w.newest, nil }
 
 func (w *town) Told(_ context.Context, c chat.PresenceChange) error {
 	w.mu.Lock()
@@ -202,6 +205,25 @@ func TestWhoeverAskedIsTold(t *testing.T) {
 	}
 	if len(w.sent[0]) != 2 || !got["a"].Asked || len(got["a"].To) != 1 || !got["c"].Asked || len(got["c"].To) != 0 {
 		t.Errorf("told %+v", got)
+	}
+}
+
+// A change that waited too long is told to nobody: a gateway whose people came since the later one would believe it.
+func TestWhatHasChangedSinceIsNotTold(t *testing.T) {
+	w := newTown(id(1))
+	w.owners[id(1)] = []string{"a"}
+	w.newest = 8
+	a := run(t, w, Config{Workers: 1})
+	for version := int64(7); version <= 9; version++ {
+		a.Announce(t.Context(), chat.PresenceChange{UserID: id(9), Online: true, Version: version})
+	}
+	w.wait(t, 2)
+	var told []int64
+	for _, sent := range w.sent {
+		told = append(told, sent[0].Envelope.Presence.Change.Version)
+	}
+	if !slices.Equal(told, []int64{8, 9}) || len(w.told) != 2 {
+		t.Errorf("told of versions %v, confirmed %v", told, w.told)
 	}
 }
 
