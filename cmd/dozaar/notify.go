@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	goredis "github.com/redis/go-redis/v9"
-
 	"github.com/dozaar/dozaar/pkg/kafka"
 	"github.com/dozaar/dozaar/pkg/presence"
 	"github.com/dozaar/dozaar/pkg/relay"
@@ -18,7 +16,7 @@ import (
 func (p *process) notify(c clients) error {
 	cfg := p.cfg.Notify
 	due := notify.NewDue(notify.Config{
-		Store: c.store, Directory: whereabouts{p.directory(c), c.redis}, Publisher: c.producer, Decoder: c.codec,
+		Store: c.store, Directory: whereabouts{p.directory(c), relay.NewRoster(c.redis)}, Publisher: c.producer, Decoder: c.codec,
 		Delay: cfg.NotifyDelay, Repeat: cfg.NotifyRepeat, MaxAge: cfg.NotifyMaxAge, Logger: p.log, Registerer: p.metrics,
 	})
 	if err := p.fromNow(c, "notify", due.Topics(), due.Worker); err != nil || cfg.NotifyWebhookURL == "" {
@@ -39,11 +37,7 @@ func (p *process) notify(c clients) error {
 // whereabouts answers who is where, and which gateways live.
 type whereabouts struct {
 	*presence.Directory
-	redis goredis.UniversalClient
-}
-
-func (w whereabouts) Gateways(ctx context.Context) ([]string, error) {
-	return relay.Gateways(ctx, w.redis)
+	*relay.Roster
 }
 
 // fromNow consumes what comes from now on, in a group of its own for each store, as deliver's is.

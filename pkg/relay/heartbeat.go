@@ -77,12 +77,18 @@ func (s *Sender) beat(ctx context.Context) error {
 func (s *Sender) live(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout/3)
 	defer cancel()
-	return Gateways(ctx, s.cfg.Redis)
+	return NewRoster(s.cfg.Redis).Gateways(ctx)
 }
 
-// Gateways answers the gateways that have registered within the last ten seconds. One that died is among them for as long.
-func Gateways(ctx context.Context, client redis.UniversalClient) ([]string, error) {
-	return liveGateways.Run(ctx, client, []string{gatewaysKey}).StringSlice()
+// Roster is who may be sent to.
+type Roster struct{ redis redis.UniversalClient }
+
+// NewRoster returns that of a Redis.
+func NewRoster(client redis.UniversalClient) *Roster { return &Roster{client} }
+
+// Gateways answers the gateways that have registered lately. One that died is among them for ten seconds.
+func (r *Roster) Gateways(ctx context.Context) ([]string, error) {
+	return liveGateways.Run(ctx, r.redis, []string{gatewaysKey}).StringSlice()
 }
 
 // goodbye tells the gateways the last count, and that no more will come.
