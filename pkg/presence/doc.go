@@ -30,8 +30,8 @@
 //   - What a gateway showed its sockets is looked at again when it may have missed something (Directory.Missed). So nobody stays
 //     online there whose own gateway died while Redis lost all that it knew, or whose going was lost on the way.
 //
-// It does not promise to announce who came online when nobody could be told for longer than ten seconds and then Redis lost
-// its data. Asked, it says online.
+// It does not promise to announce who came online when Redis lost its data before that was told, a moment later as a rule.
+// Asked, it says online.
 //
 // The keys are in the table of docs/redis.md.
 package presence

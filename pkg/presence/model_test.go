@@ -23,8 +23,8 @@ import (
 //
 // Whoever is told is a gateway with others' sockets: when Redis has forgotten, or was away, it says what it was told (Missed).
 //
-// Not in the model, because not promised: Redis losing its data while it alone knew for longer than untoldFor that somebody had
-// come of whom nobody was ever told.
+// Not in the model, because not promised: Redis losing its data while it alone knew that somebody had come of whom nobody was
+// ever told.
 type model struct {
 	*world
 	t    *rapid.T
@@ -43,7 +43,6 @@ type model struct {
 	lossy    bool                        // announcements fail
 	slow     bool                        // announcements are confirmed late
 	late     []chat.PresenceChange       // told, and not confirmed yet
-	came     map[chat.ID]time.Time       // when the last device came
 	unheard  map[chat.ID]bool            // users who came while Redis was away, and of whom it does not know yet
 	doubted  []chat.PresenceChange       // what was told before there was trouble, and is to be looked at again
 	versions map[chat.ID]int64           // of the newest change known
@@ -70,7 +69,7 @@ func playModel(t testing.TB, rt *rapid.T, m *redistest.Mini, client redis.Univer
 		world:   &world{t: t, client: client, ttl: 30 * time.Second, now: m.Now, move: m.Advance, gateways: map[string]*Leases{}},
 		t:       rt,
 		mini:    m,
-		devices: map[string]map[chat.ID]bool{}, hidden: map[chat.ID]bool{}, gone: map[chat.ID]time.Time{}, left: map[chat.ID]bool{}, versions: map[chat.ID]int64{}, online: map[chat.ID]bool{}, blurred: map[chat.ID]bool{}, came: map[chat.ID]time.Time{}, unheard: map[chat.ID]bool{},
+		devices: map[string]map[chat.ID]bool{}, hidden: map[chat.ID]bool{}, gone: map[chat.ID]time.Time{}, left: map[chat.ID]bool{}, versions: map[chat.ID]int64{}, online: map[chat.ID]bool{}, blurred: map[chat.ID]bool{}, unheard: map[chat.ID]bool{},
 	}
 	for i := range 3 {
 		w.users = append(w.users, chat.ID{15: byte(i + 1)})
@@ -231,9 +230,6 @@ func (w *model) connectOne(rt *rapid.T) {
 }
 
 func (w *model) connect(rt *rapid.T, name string, user chat.ID) {
-	if !w.connected(user) {
-		w.came[user] = w.now()
-	}
 	w.devices[name][user] = true
 	if w.away {
 		w.unheard[user] = true
@@ -345,7 +341,7 @@ func (w *model) doubt() {
 
 func (w *model) forget(rt *rapid.T) {
 	for user := range w.untold() {
-		if w.connected(user) && w.versions[user] == 0 && w.now().Sub(w.came[user]) > untoldFor-5*w.unit() {
+		if w.connected(user) && w.versions[user] == 0 {
 			rt.Skip("Redis alone knows that something is to be told")
 		}
 	}

@@ -18,8 +18,6 @@ const (
 	tellAfter = 3 * time.Second  // a change that nobody confirmed is announced by a sweeper
 	tellAgain = 10 * time.Second // and again
 	sweepSize = 100              // users of one shard at a time
-
-	untoldFor = tellAfter + tellAgain // by then others have been told who came, as a rule
 )
 
 // SweeperConfig makes a Sweeper. Redis is required; TTL and Settle are as in LeasesConfig.

@@ -170,9 +170,8 @@ func (l *Leases) userWish(j job, h held, now time.Time) (word string, ms int64) 
 		return "guess", ttl
 	case j.first || h.shows:
 		return "connect", ttl
-	case h.renewed.IsZero() || now.Sub(h.renewed) >= l.cfg.TTL, now.Sub(h.since) < untoldFor:
-		// The lease may have run out and others may have been told so, or may not have been told yet that the user came: if
-		// it was not there, that is news.
+	case h.renewed.IsZero() || now.Sub(h.renewed) >= l.cfg.TTL:
+		// The lease may have run out and others may have been told so: if it was not there, that is news.
 		return "renew", ttl
 	case h.beats%extendEvery == 0:
 		return "extend", ttl
