@@ -29,7 +29,7 @@ type status struct {
 // see is as one who does not exist; of all others the asker hears when they come and go.
 func (g *Gateway) onlineStatus(ctx context.Context, s *session, payload json.RawMessage) (any, error) {
 	var in struct {
-		UserIDs []string `json:"userIds"`
+		UserIDs []*string `json:"userIds"`
 	}
 	if err := strictjson.Object(payload, &in, "payload"); err != nil {
 		return nil, err
@@ -40,9 +40,14 @@ func (g *Gateway) onlineStatus(ctx context.Context, s *session, payload json.Raw
 	if len(in.UserIDs) > maxStatuses {
 		return nil, chat.Invalid("userIds", fmt.Sprintf("has %d ids; at most %d are allowed", len(in.UserIDs), maxStatuses))
 	}
+	asked := make([]string, len(in.UserIDs))
 	var users []chat.ID
-	for _, raw := range in.UserIDs {
-		if user, ok := chat.ParseID(raw); ok {
+	for i, raw := range in.UserIDs {
+		if raw == nil {
+			return nil, chat.Invalid(fmt.Sprintf("userIds[%d]", i), "must be a string")
+		}
+		asked[i] = *raw
+		if user, ok := chat.ParseID(*raw); ok {
 			users = append(users, user)
 		}
 	}
@@ -50,9 +55,9 @@ func (g *Gateway) onlineStatus(ctx context.Context, s *session, payload json.Raw
 	if err != nil {
 		g.log.WarnContext(ctx, "look up who is online", "error", err)
 	}
-	out := statuses{Statuses: make(map[string]status, len(in.UserIDs))}
+	out := statuses{Statuses: make(map[string]status, len(asked))}
 	offline := false
-	for _, raw := range in.UserIDs {
+	for _, raw := range asked {
 		user, ok := chat.ParseID(raw)
 		switch {
 		case !ok:

@@ -41,7 +41,8 @@ func (g *Gateway) typing(ctx context.Context, s *session, payload json.RawMessag
 	if err := g.checkMember(ctx, r, s.user.ID); err != nil {
 		return nil, err
 	}
-	g.tellTyping(r, s, typing)
+	// Who is invisible is shown as offline, and nobody who is offline types.
+	g.tellTyping(r, s, typing && g.wishes.visibility(s.user.ID) != chat.Invisible)
 	return done, nil
 }
 

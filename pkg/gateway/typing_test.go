@@ -61,6 +61,34 @@ func TestTypingIsClearedByWhatComesNext(t *testing.T) {
 	}
 }
 
+// Who is invisible is not seen typing; who hides meanwhile has stopped with the next word.
+func TestTypingOfAnInvisibleUserIsNotSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		bea, sam := newUser("Bea"), newUser("Sam")
+		room := w.conversation(bea, sam)
+		other, beas := w.join(bea, room)
+		s, _ := w.join(sam, room)
+		seen := func() (on, off int) { return len(beas.events("user:typing")), len(beas.events("user:stopped_typing")) }
+		start := func(invisible bool) {
+			w.wishes.put(sam.ID, chat.Settings{Invisible: invisible})
+			w.must(s, "typing:start", obj{"conversationId": room})
+			synctest.Wait()
+		}
+		start(true)
+		if on, off := seen(); on != 0 || off != 0 {
+			t.Errorf("while invisible: shown typing %d times, stopped %d times", on, off)
+		}
+		start(false)
+		start(true)
+		if on, off := seen(); on != 1 || off != 1 {
+			t.Errorf("who hid: shown typing %d times, stopped %d times", on, off)
+		}
+		w.disconnected(other)
+		w.disconnected(s)
+	})
+}
+
 // However often somebody says so, others hear of it once a second.
 func TestTypingIsThrottled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
