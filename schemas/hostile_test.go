@@ -85,7 +85,7 @@ func TestSchemaUnderAnotherID(t *testing.T) {
 		t.Errorf("%+v, %v; want the message", m, err)
 	}
 	b.schemas = append(b.schemas, strings.Replace(MessageStored.Schema(), "timestamp-millis", "timestamp-micros", 1)) // a registry would take it
-	for n := range b.schemas { // what each id means now: never the stored message
+	for n := range b.schemas {                                                                                        // what each id means now: never the stored message
 		binary.BigEndian.PutUint32(value[1:], uint32(n+1))
 		if b.schemas[n] == MessageStored.Schema() {
 			continue

@@ -265,7 +265,7 @@ func (t *trial) resident() (sum float64, err error) {
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", name, err)
 		}
-		sum += bytes
+		sum += float64(bytes)
 	}
 	return sum, nil
 }

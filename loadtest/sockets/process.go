@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"strconv"
+	"strings"
 
 	"github.com/dozaar/dozaar/loadtest/bench"
 )
@@ -27,5 +31,21 @@ func (p *process) read(result any) error { return p.child.Read(result) }
 
 func (p *process) stop() error { return p.child.Stop() }
 
-// rss is the process's resident memory in bytes.
-func (p *process) rss() (float64, error) { return bench.ResidentBytes(p.child.PID()) }
+// rss is the process's resident memory in bytes, counted page by page.
+func (p *process) rss() (float64, error) {
+	return residentBytes(fmt.Sprintf("/proc/%d/smaps_rollup", p.child.PID()))
+}
+
+func residentBytes(path string) (float64, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // a file of /proc
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "Rss:" && fields[2] == "kB" {
+			kib, err := strconv.ParseFloat(fields[1], 64)
+			return kib * 1024, err
+		}
+	}
+	return 0, errors.New(path + " does not tell the RSS")
+}
