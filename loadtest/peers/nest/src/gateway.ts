@@ -65,7 +65,9 @@ class ChatGateway {
   async send(@ConnectedSocket() socket: Socket, @MessageBody() body: { conversationId: string; message: string }): Promise<object> {
     const { conversationId, message } = body;
     if (typeof message !== "string" || message.length === 0 || message.length > 4000) return { ok: false, code: "invalid" };
-    if (!(await isMember(conversationId, socket.data.user.sub))) return { ok: false, code: "not_found" };
+    const mayIt = (socket.data.before ?? Promise.resolve()).then(() => isMember(conversationId, socket.data.user.sub)); // a sender's messages stay in order
+    socket.data.before = mayIt.catch(() => undefined);
+    if (!(await mayIt)) return { ok: false, code: "not_found" };
     const m: Message = { id: randomUUID(), conversationId, senderId: socket.data.user.sub, message, createdAt: new Date().toISOString() };
     try {
       await publish(conversationId, JSON.stringify(m));
