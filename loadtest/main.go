@@ -88,6 +88,9 @@ func tell(out io.Writer, result load.Result, asJSON bool) error {
 		return encoder.Encode(result)
 	}
 	result.Latency.Print(out)
+	if result.Course != nil {
+		fmt.Fprintf(out, "  %-14sp50 %s, p99 %s, most %s: the generator's own doing, and part of the above\n", "late", result.Course.Late.P50, result.Course.Late.P99, result.Course.Late.Max)
+	}
 	result.Verdict.Print(out)
 	return nil
 }

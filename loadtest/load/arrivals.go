@@ -80,6 +80,7 @@ func (r *run) sends(random *rand.Rand, _ *errgroup.Group) func(time.Time) {
 		pick = func() int { return int(zipf.Uint64()) }
 	}
 	return func(due time.Time) {
+		r.meter.Late(time.Since(due))
 		c, d := r.present(random, pick)
 		if random.Float64() < r.Typing {
 			d.Typing(c.id, true)

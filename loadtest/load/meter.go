@@ -18,6 +18,7 @@ type Meter struct {
 	due      map[dueKey]time.Duration
 	replayed map[placeKey]int64 // up to where the last join found messages
 	whole    waits
+	late     spread
 	lately   waits // since the last Lately
 }
 
@@ -33,7 +34,7 @@ type placeKey struct {
 
 // NewMeter measures everything, until From says otherwise.
 func NewMeter() *Meter {
-	return &Meter{due: map[dueKey]time.Duration{}, replayed: map[placeKey]int64{}, whole: newWaits(), lately: newWaits()}
+	return &Meter{due: map[dueKey]time.Duration{}, replayed: map[placeKey]int64{}, whole: newWaits(), lately: newWaits(), late: newSpread()}
 }
 
 // From leaves out, of the whole, what was due before that time of the history.
@@ -41,6 +42,13 @@ func (m *Meter) From(at time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.from = at
+}
+
+// Late takes that a message was given to its device so long after it was due, which no product can help.
+func (m *Meter) Late(by time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.late.add(by)
 }
 
 // Add takes an event, which has its time.

@@ -38,7 +38,7 @@ func TestATargetThatKeepsNothing(t *testing.T) {
 		t.Fatalf("%v %+v", err, result.Verdict)
 	}
 	n := result.Verdict.Counts
-	if len(result.Course.LeftOut) != 3 || n.Stored != 0 || n.Looked != 0 || n.Acked < 100 || n.Shown < 2*n.Acked || result.Latency.Delivered.Count == 0 {
+	if len(result.Course.LeftOut) != 3 || n.Stored != 0 || n.Looked != 0 || n.Acked < 100 || n.Shown < 2*n.Acked || result.Latency.Delivered.Count == 0 || result.Course.Late.Count < n.Sent {
 		t.Errorf("%+v, %+v", result.Course.LeftOut, n)
 	}
 	again, err := history.Check(history.File(p.History), history.Options{})

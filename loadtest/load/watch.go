@@ -22,6 +22,7 @@ type Course struct {
 	Seconds    float64   `json:"seconds"`           // that were measured, without the warming up
 	Messages   int64     `json:"messages"`          // acknowledged meanwhile
 	Deliveries int64     `json:"deliveries"`        // shown to devices meanwhile
+	Late       Quantiles `json:"late"`              // how long after it was due a message was given to its device: the generator's own doing, warming up included
 	Costs      []Cost    `json:"costs"`
 	Moments    []Moment  `json:"moments"` // warming up included
 	Notes      []Note    `json:"notes,omitempty"`
@@ -240,7 +241,7 @@ func (w *watch) moment(now time.Time) Moment {
 // end is the course, once run has returned.
 func (w *watch) end(devices int) Course {
 	c := w.course
-	c.Devices = devices
+	c.Devices, c.Late = devices, w.meter.late.quantiles(false)
 	for _, name := range w.names {
 		cost := w.processes[name].cost
 		if c.Messages > 0 {

@@ -20,7 +20,7 @@ func (s Summary) Page() (string, error) {
 	err := page.Execute(&out, map[string]any{
 		"Summary": s, "Clean": s.Verdict.Clean(), "Verdict": verdict.String(),
 		"Plots": template.HTML(chart.Draw(s.charts())), //nolint:gosec // made here, names in it are escaped
-		"Waits": []wait{{"acknowledged", s.Latency.Acked}, {"delivered", s.Latency.Delivered}},
+		"Waits": []wait{{"acknowledged", s.Latency.Acked}, {"delivered", s.Latency.Delivered}, {"of which the generator's own", s.Course.Late}},
 		"Names": slices.Sorted(maps.Keys(s.Settings)),
 	})
 	return out.String(), err
