@@ -47,8 +47,11 @@ var refusals = [...]string{
 }
 
 // served says whether a command got what Redis is there for. An error that only says that the command
-// was wrong is an answer.
+// was wrong is an answer; one of a Sentinel that knows no master is none.
 func served(err error) bool {
+	if errors.Is(err, errNoSentinel) {
+		return false
+	}
 	if answer := goredis.Error(nil); !errors.As(err, &answer) {
 		return err == nil
 	}
