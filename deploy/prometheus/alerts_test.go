@@ -74,7 +74,9 @@ const gone = "_x5000" // no such series
 
 var situations = []situation{
 	{"all is well", "12h", nil, nil},
-	{"all is well, and just begun", "2m", map[string]string{`dozaar_deliver_dead_letters_total{topic="chat.messages",reason="undecodable"}`: gone}, nil},
+	{"all is well, and just begun", "2m", map[string]string{
+		`dozaar_deliver_dead_letters_total{topic="chat.messages",reason="undecodable"}`: gone, `dozaar_notify_webhook_posts_total{outcome="dead"}`: gone,
+	}, nil},
 	{"OpenMetrics writes 1.0", "12h", map[string]string{
 		`dozaar_gateway_send_to_delivered_seconds_bucket{le="1"}`: gone, `dozaar_gateway_send_to_delivered_seconds_bucket{le="1.0"}`: `0+10x800`,
 	}, nil},
