@@ -1,7 +1,6 @@
 package prometheus
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,6 +61,10 @@ var healthy = map[string]string{
 	`dozaar_store_operation_failures_total`:                                                         `0x800`,
 	`dozaar_store_operation_seconds_count`:                                                          `0+100x800`,
 	`dozaar_redis_up{instance="a"}`:                                                                 `1x800`,
+	`dozaar_auth_tokens_total{result="accepted"}`:                                                   `0+20x800`,
+	`dozaar_auth_tokens_total{result="signature"}`:                                                  `0+1x800`,
+	`dozaar_auth_tokens_total{result="malformed"}`:                                                  `0+50x800`, // anybody can have that
+	`dozaar_auth_tokens_total{result="expired"}`:                                                    `0+50x800`,
 	`dozaar_auth_keys_refreshed_timestamp_seconds{instance="a",source="jwks"}`:                      `0+60x800`,
 	`dozaar_auth_keys_refreshed_timestamp_seconds{instance="b",source="file"}`:                      `0x800`, // there is none
 	`dozaar_socketio_send_overflows_total`:                                                          `0x800`,
@@ -121,6 +124,18 @@ var situations = []situation{
 	{"the oldest message waits", "1h", map[string]string{`dozaar_kafka_consumer_lag_seconds{group="dozaar-deliver",topic="chat.messages",partition="0"}`: `1x55 31+60x20`},
 		[]string{`DozaarMessagesWait{group="dozaar-deliver",topic="chat.messages"}`}},
 	{"receipts wait", "1h", map[string]string{`dozaar_kafka_consumer_lag_seconds{group="dozaar-deliver",topic="chat.receipts",partition="0"}`: `1x55 31+60x20`}, nil},
+	{"Redis takes nothing from deliver", "1h", map[string]string{`dozaar_deliver_rebroadcast_failures_total{topic="chat.messages"}`: `0x50 0+1x20`}, []string{"DozaarMessagesNotShown"}},
+	{"Redis failed over, and a message had waited for too long", "1h", map[string]string{`dozaar_deliver_rebroadcast_failures_total{topic="chat.messages"}`: `0x56 1x20`}, nil},
+	{"receipts are not told", "1h", map[string]string{`dozaar_deliver_rebroadcast_failures_total{topic="chat.receipts"}`: `0x50 0+1x20`}, nil},
+	{"a gateway that Redis does not serve", "1h", map[string]string{`dozaar_redis_up{instance="a"}`: `1x50 0x20`},
+		[]string{"DozaarMessagesNotShown", `DozaarRedisFails{instance="a"}`}},
+	{"tokens are signed with another key", "1h", map[string]string{
+		`dozaar_auth_tokens_total{result="accepted"}`: `0+20x50 1000+2x20`, `dozaar_auth_tokens_total{result="signature"}`: `0x50 0+18x20`,
+	}, []string{"DozaarTokensRefused"}},
+	{"somebody tries keys", "1h", map[string]string{`dozaar_auth_tokens_total{result="key"}`: `0+15x800`}, nil},
+	{"few tokens at night, most refused", "1h", map[string]string{
+		`dozaar_auth_tokens_total{result="accepted"}`: `0+1x800`, `dozaar_auth_tokens_total{result="signature"}`: `0+5x800`,
+	}, nil},
 	{"nobody delivers", "1h", map[string]string{`dozaar_kafka_consumer_lag_seconds{group="dozaar-deliver",topic="chat.messages",partition="0"}`: `1x50 stale`},
 		[]string{"DozaarNobodyDelivers"}},
 	{"nobody delivers, and nobody sends", "1h", map[string]string{
@@ -152,7 +167,7 @@ var situations = []situation{
 	{"chat.messages.stored is slow now and then", "1h", map[string]string{`dozaar_deliver_unpublished_conversations{instance="a"}`: `0x50 3 0 2 0 1 0 4 0 2 0`}, nil},
 	{"the store fails", "1h", map[string]string{`dozaar_store_operation_failures_total`: `0x50 0+5x20`}, []string{"DozaarStoreFails"}},
 	{"the store fails once", "1h", map[string]string{`dozaar_store_operation_failures_total`: `0x58 1x20`}, nil},
-	{"Redis is away", "1h", map[string]string{`dozaar_redis_up{instance="a"}`: `1x50 0x20`}, []string{`DozaarRedisFails{instance="a"}`}},
+	{"Redis does not serve a deliver", "1h", map[string]string{`dozaar_redis_up{instance="b"}`: `1x50 0x20`}, []string{`DozaarRedisFails{instance="b"}`}},
 	{"Redis fails over", "1h", map[string]string{`dozaar_redis_up{instance="a"}`: `1x55 0 1x20`}, nil},
 	{"partitions change hands", "1h", map[string]string{`dozaar_kafka_rebalanced_partitions_total{group="dozaar-deliver",event="revoked"}`: `0x40 0+1x30`},
 		[]string{`DozaarRebalances{group="dozaar-deliver"}`}},
@@ -325,22 +340,37 @@ func TestRunbook(t *testing.T) {
 	}
 }
 
-// The metrics that rules name are exported.
-func TestRulesNameRealMetrics(t *testing.T) {
+// The metrics that the rules and the runbook name are exported, with the labels that they are summed by.
+func TestNamedMetricsAreReal(t *testing.T) {
 	page, err := os.ReadFile("../../docs/metrics.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := os.ReadFile(rulesFile)
-	if err != nil {
-		t.Fatal(err)
+	labels := map[string]string{} // of each metric
+	for _, row := range regexp.MustCompile("(?m)^\\| `(dozaar_[a-z_]+)` \\| (\\w+) \\| ([^|]*)\\|").FindAllStringSubmatch(string(page), -1) {
+		labels[row[1]] = row[3]
+		for _, part := range []string{"_bucket", "_count", "_sum"} {
+			if row[2] == "histogram" {
+				labels[row[1]+part] = row[3] + ", le"
+			}
+		}
 	}
-	named := regexp.MustCompile(`\bdozaar_[a-z_]+`).FindAllString(string(rules), -1)
-	slices.Sort(named)
-	for _, name := range slices.Compact(named) {
-		base := regexp.MustCompile(`_(bucket|count|sum)$`).ReplaceAllString(name, "")
-		if !strings.Contains(string(page), fmt.Sprintf("| `%s` |", name)) && !strings.Contains(string(page), fmt.Sprintf("| `%s` | histogram |", base)) {
-			t.Errorf("%s is not exported", name)
+	for _, file := range []string{rulesFile, "../runbook.md"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range regexp.MustCompile(`\bdozaar_[a-z_]+[a-z]\b`).FindAllString(string(text), -1) {
+			if _, exported := labels[name]; !exported {
+				t.Errorf("%s: %s is not exported", file, name)
+			}
+		}
+		for _, sum := range regexp.MustCompile(`by \(([a-z_, ]+)\) \((?:rate|increase)\((dozaar_[a-z_]+)`).FindAllStringSubmatch(string(text), -1) {
+			for label := range strings.SplitSeq(sum[1], ", ") {
+				if !slices.Contains(strings.Split(strings.TrimSpace(labels[sum[2]]), ", "), label) && label != "instance" {
+					t.Errorf("%s: %s has no label %s", file, sum[2], label)
+				}
+			}
 		}
 	}
 }
