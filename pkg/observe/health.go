@@ -24,9 +24,17 @@ type Health struct {
 }
 
 type namedCheck struct {
-	name    string
-	check   Check
-	running sync.Mutex // held while the check runs: a stuck one is never started twice
+	name  string
+	check Check
+
+	mu      sync.Mutex // guards running
+	running *answer    // of the check that runs, nil where none does: who asks meanwhile shares it, and a stuck one is never started twice
+}
+
+// answer is what a check says, once done is closed.
+type answer struct {
+	done chan struct{}
+	err  error
 }
 
 // Status is the answer of /readyz.
@@ -81,26 +89,16 @@ func (h *Health) Status(ctx context.Context) Status {
 
 	ctx, cancel := context.WithTimeout(ctx, CheckTimeout)
 	defer cancel()
-	results := make([]<-chan error, len(checks))
+	answers := make([]*answer, len(checks))
 	for i, c := range checks {
-		results[i] = c.start(ctx)
+		answers[i] = c.ask(ctx)
 	}
 	status := Status{Ready: !draining, Checks: make(map[string]CheckResult, len(checks))}
 	if draining {
 		status.Reason = "draining"
 	}
 	for i, c := range checks {
-		var err error
-		select {
-		case err = <-results[i]:
-		case <-ctx.Done():
-			// Both may be there: a check that answered in time is believed.
-			select {
-			case err = <-results[i]:
-			default:
-				err = errors.New("no answer in time")
-			}
-		}
+		err := answers[i].wait(ctx)
 		result := CheckResult{OK: err == nil}
 		if err != nil {
 			result.Error = err.Error()
@@ -111,21 +109,47 @@ func (h *Health) Status(ctx context.Context) Status {
 	return status
 }
 
-// start runs the check, unless it is still running since an earlier time.
-func (c *namedCheck) start(ctx context.Context) <-chan error {
-	result := make(chan error, 1)
-	if !c.running.TryLock() {
-		result <- errors.New("the check before has not ended yet")
-		return result
+// ask starts the check, unless it runs. Who asked first may be gone before it answers: others wait for it too.
+func (c *namedCheck) ask(ctx context.Context) *answer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running != nil {
+		return c.running
 	}
+	a := &answer{done: make(chan struct{})}
+	c.running = a
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CheckTimeout)
 	go func() {
-		defer c.running.Unlock()
-		defer func() {
-			if p := recover(); p != nil {
-				result <- fmt.Errorf("the check panicked: %v", p)
-			}
-		}()
-		result <- c.check(ctx)
+		defer cancel()
+		a.err = c.safely(ctx)
+		c.mu.Lock()
+		c.running = nil
+		c.mu.Unlock()
+		close(a.done)
 	}()
-	return result
+	return a
+}
+
+func (c *namedCheck) safely(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the check panicked: %v", p)
+		}
+	}()
+	return c.check(ctx)
+}
+
+func (a *answer) wait(ctx context.Context) error {
+	select {
+	case <-a.done:
+		return a.err
+	case <-ctx.Done():
+	}
+	// Both may be there: a check that answered in time is believed.
+	select {
+	case <-a.done:
+		return a.err
+	default:
+		return errors.New("no answer in time")
+	}
 }

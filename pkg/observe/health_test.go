@@ -71,6 +71,39 @@ func TestAStuckCheckDelaysNobodyAndIsNotStartedTwice(t *testing.T) {
 	})
 }
 
+// Several ask at once, as two proxies and an operator do: each is told how it is, also when the first of them hangs up.
+func TestWhoAsksMeanwhileIsToldTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := NewHealth()
+		var started atomic.Int32
+		h.Add("slow", func(ctx context.Context) error {
+			started.Add(1)
+			select {
+			case <-time.After(time.Second):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		impatient, hangUp := context.WithCancel(context.Background())
+		go h.Status(impatient)
+		synctest.Wait()
+		answers := make(chan Status, 10)
+		for range cap(answers) {
+			go func() { answers <- h.Status(context.Background()) }()
+		}
+		hangUp()
+		for range cap(answers) {
+			if got := <-answers; !got.Ready {
+				t.Errorf("%+v", got)
+			}
+		}
+		if got := started.Load(); got != 1 {
+			t.Errorf("the check ran %d times", got)
+		}
+	})
+}
+
 func TestChecksRunBesideEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := NewHealth()
