@@ -46,6 +46,7 @@ func TestAGatewayDies(t *testing.T) {
 	w.until(news("offline", gone))
 	time.Sleep(ttl) // for whatever comes late
 	dies.run()
+	p.presences[0].run()
 	connect(dies, gone)
 	w.until(news("online", gone))
 	connect(stays, mark)
