@@ -57,7 +57,7 @@ func Ping(ctx context.Context, cfg Config) error {
 	}
 	defer client.Close()
 	if err := client.Ping(ctx); err != nil {
-		return fmt.Errorf("kafka: %w", away(err))
+		return fmt.Errorf("kafka: %w", cfg.SASL.explained(away(err)))
 	}
 	return nil
 }

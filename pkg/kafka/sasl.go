@@ -36,6 +36,14 @@ func (s SASL) options() ([]kgo.Opt, error) {
 	return nil, fmt.Errorf("kafka: there is no SASL mechanism %q, only %s", s.Mechanism, strings.Join(SASLMechanisms(), ", "))
 }
 
+// explained says what a broker means that is asked to hear who we are where it asks nobody: its own words do not.
+func (s SASL) explained(err error) error {
+	if !errors.Is(err, kerr.IllegalSaslState) {
+		return err
+	}
+	return fmt.Errorf("this address asks nobody who they are; name another one, or leave DOZAAR_KAFKA_SASL out: %w", err)
+}
+
 // Refused tells a cluster that is there and does not let us in from one that is away.
 func Refused(err error) bool {
 	return slices.ContainsFunc([]error{

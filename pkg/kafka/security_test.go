@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/dozaar/dozaar/pkg/kafka"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // A broker that asks who we are and what nobody else may hear. (kfake hangs up on a wrong password, where Kafka
@@ -49,6 +51,27 @@ func TestTLSAndSASL(t *testing.T) {
 				t.Errorf("a certificate that nobody trusts: %v", ping(stranger))
 			}
 		})
+	}
+}
+
+// A broker that asks nobody who they are refuses to be told, and the setting is named.
+func TestSASLWhereNobodyAsks(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	cluster.ControlKey(int16(kmsg.SASLHandshake), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		answer := request.ResponseKind().(*kmsg.SASLHandshakeResponse)
+		answer.ErrorCode = kerr.IllegalSaslState.Code // as Kafka says it; kfake would go on
+		return answer, nil, true
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	err = kafka.Ping(ctx, kafka.Config{Brokers: cluster.ListenAddrs(), SASL: kafka.SASL{Mechanism: "PLAIN", Username: "chat", Password: "secret"}})
+	if !kafka.Refused(err) || !strings.Contains(err.Error(), "DOZAAR_KAFKA_SASL") {
+		t.Errorf("refused: %t: %v", kafka.Refused(err), err)
 	}
 }
 
