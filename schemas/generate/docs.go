@@ -42,7 +42,7 @@ type explainedField struct{ Name, Type, Default, Doc string }
 
 type explainedEvent struct{ Name, Summary, Payload, Acknowledged string }
 
-type explainedCall struct{ Method, Path, Summary, Description string }
+type explainedCall struct{ Method, Path, Summary, Description, Takes, Answers string }
 
 // writeDocs writes one page, index.html, that needs nothing else.
 func writeDocs(dir string) error {
@@ -159,21 +159,77 @@ func explainEvents(doc document, operation string) (all []explainedEvent) {
 	return all
 }
 
+// call is an operation of openapi.yaml.
+type call struct {
+	Summary     string          `yaml:"summary"`
+	Description string          `yaml:"description"`
+	Parameters  []parameter     `yaml:"parameters"`
+	RequestBody body            `yaml:"requestBody"`
+	Responses   map[string]body `yaml:"responses"`
+}
+
+type parameter struct {
+	Ref  string `yaml:"$ref"`
+	Name string `yaml:"name"`
+}
+
+type body struct {
+	Content map[string]struct {
+		Schema node `yaml:"schema"`
+	} `yaml:"content"`
+}
+
 func explainHTTP() (all []explainedCall, err error) {
 	var doc struct {
-		Paths map[string]map[string]any `yaml:"paths"`
+		Paths      map[string]map[string]yaml.Node `yaml:"paths"`
+		Components struct {
+			Parameters map[string]parameter `yaml:"parameters"`
+		} `yaml:"components"`
 	}
 	if err := yaml.Unmarshal(schemas.OpenAPI, &doc); err != nil {
 		return nil, err
 	}
 	for _, path := range slices.Sorted(maps.Keys(doc.Paths)) {
 		for _, method := range []string{"get", "post", "put", "delete"} {
-			if call, there := doc.Paths[path][method].(map[string]any); there {
-				summary, _ := call["summary"].(string)
-				description, _ := call["description"].(string)
-				all = append(all, explainedCall{strings.ToUpper(method), path, summary, description})
+			text, there := doc.Paths[path][method]
+			if !there {
+				continue
 			}
+			var c call
+			if err := text.Decode(&c); err != nil {
+				return nil, err
+			}
+			x := explainedCall{Method: strings.ToUpper(method), Path: path, Summary: c.Summary, Description: c.Description, Answers: c.answers()}
+			var takes []string
+			for _, p := range c.Parameters {
+				if p.Ref != "" {
+					p = doc.Components.Parameters[p.Ref[strings.LastIndex(p.Ref, "/")+1:]]
+				}
+				takes = append(takes, p.Name)
+			}
+			if kind := c.RequestBody.kind(); kind != "" {
+				takes = append(takes, "the body "+kind)
+			}
+			x.Takes = strings.Join(takes, ", ")
+			all = append(all, x)
 		}
 	}
 	return all, nil
+}
+
+// answers are the statuses, each with its body where it has one of its own.
+func (c call) answers() string {
+	var all []string
+	for _, status := range slices.Sorted(maps.Keys(c.Responses)) {
+		all = append(all, strings.TrimSpace(status+" "+c.Responses[status].kind()))
+	}
+	return strings.Join(all, ", ")
+}
+
+func (b body) kind() string {
+	for _, c := range b.Content {
+		kind, _ := typeOf(c.Schema, "")
+		return kind
+	}
+	return ""
 }

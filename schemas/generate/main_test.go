@@ -182,8 +182,15 @@ func TestDocs(t *testing.T) {
 		words = append(words, "<td>"+event.Name+"</td>")
 	}
 	for _, call := range e.HTTP {
-		words = append(words, call.Method+" "+call.Path)
+		words = append(words, call.Method+" "+call.Path, "<td>"+call.Answers+"</td>")
+		if !strings.HasPrefix(call.Answers, "2") {
+			t.Errorf("%s %s answers %q", call.Method, call.Path, call.Answers)
+		}
 	}
+	for _, takes := range []string{"limit, cursor", "the body NewConversation", "beforeSeq, afterSeq, limit", "userIds"} {
+		words = append(words, "<td>"+takes+"</td>")
+	}
+	words = append(words, "<td>202 Erasure, 400, 401")
 	for _, table := range e.Tables {
 		words = append(words, table.Name)
 	}
