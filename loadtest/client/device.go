@@ -2,6 +2,7 @@ package client
 
 import (
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -199,7 +200,19 @@ func (d *Device) Cut() bool {
 }
 
 // Hurry has the device read as fast as it can from now on.
-func (d *Device) Hurry() { d.speed.Store(0) }
+func (d *Device) Hurry() {
+	if d.speed.Swap(0) == 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.up == nil {
+		return
+	}
+	if tcp, ok := d.up.conn.(*net.TCPConn); ok {
+		_ = tcp.SetReadBuffer(keepBuffer) // with the small one TCP itself is slow
+	}
+}
 
 // Probe asks for something small, so that a connection on which nothing comes any more is given up.
 func (d *Device) Probe() {
