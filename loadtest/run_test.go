@@ -138,3 +138,45 @@ func isPage(t *testing.T, path string) {
 		t.Errorf("only %d lines are drawn", drawn)
 	}
 }
+
+func TestArguments(t *testing.T) {
+	read := func(args ...string) (load.Plan, error) {
+		var o options
+		p := load.DefaultPlan()
+		p.Processes = map[string]load.Process{}
+		_, err := readArguments(runFlags(&o, &p), args)
+		return p, err
+	}
+	p, err := read("--rate", "7", "room", "--pid", "gateway1=4711", "--pid", "kafka=run/kafka", "--members", "9")
+	if err != nil || p.Rate != 7 || p.Members != 9 || p.Conversations != 1 || p.Processes["gateway1"] != "4711" || p.Processes["kafka"] != "run/kafka" {
+		t.Errorf("%+v, %v", p, err)
+	}
+	for _, args := range [][]string{{"room", "idle"}, {"nowhere"}, {"--pid", "4711"}, {"--pid", "gateway1="}, {"--target", "x", "room", "--no-such-flag"}} {
+		if _, err := read(args...); err == nil {
+			t.Errorf("%v is taken", args)
+		}
+	}
+}
+
+func TestEnginesAreLookedAt(t *testing.T) {
+	folder, processes := t.TempDir(), map[string]load.Process{}
+	if addEngines(processes, folder) == nil {
+		t.Error("nothing runs there, and it is taken")
+	}
+	if err := os.MkdirAll(filepath.Join(folder, "run"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(folder, "run", "kafka")
+	if err := os.WriteFile(file, []byte("4711 java\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := addEngines(processes, folder); err != nil || processes["kafka"] != load.Process(file) {
+		t.Errorf("%v, %v", processes, err)
+	}
+}
+
+func TestTargets(t *testing.T) {
+	if _, err := newTarget(options{target: "nobody"}); err == nil || !strings.Contains(err.Error(), "dozaar") {
+		t.Error(err)
+	}
+}
