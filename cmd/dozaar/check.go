@@ -21,10 +21,18 @@ func (c ProcessConfig) check(p *problems) {
 		p.add("log-format", "must be text or json, is %q", c.LogFormat)
 	}
 	atLeast(p, "shutdown-timeout", c.ShutdownTimeout, time.Second)
+	if u, err := url.Parse(string(c.TraceURL)); c.TraceURL != "" && (err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https")) {
+		p.add("trace-url", "must be an http or https URL, is %q", c.TraceURL.String())
+	}
+	if !(c.TraceRatio >= 0 && c.TraceRatio <= 1) {
+		p.add("trace-ratio", "must be between 0 and 1, is %v", c.TraceRatio)
+	}
 }
 
 func (c HTTPConfig) check(p *problems) {
 	listenable(p, "listen", c.Listen)
+	atLeast(p, "drain-delay", c.DrainDelay, 0)
+	atLeast(p, "drain-over", c.DrainOver, 0)
 	for _, origin := range c.AllowedOrigins {
 		if !isOrigin(origin) {
 			p.add("allowed-origins", "%q is no origin; write scheme and host, such as https://shop.example, or * for all", origin)

@@ -19,6 +19,9 @@ func (c roleConfig) check(p *problems) {
 	if gateway {
 		c.checkKey(p)
 		c.checkGrace(p)
+		if c.HTTP.DrainDelay > 0 && c.HTTP.DrainDelay >= c.Process.ShutdownTimeout {
+			p.add("drain-delay", "must be shorter than the shutdown timeout (%s), of which it is a part, is %s: nothing would be left to drain in", c.Process.ShutdownTimeout, c.HTTP.DrainDelay)
+		}
 	}
 	if c.role == roleAll {
 		c.checkEmbedded(p)

@@ -54,6 +54,7 @@ func newProcess(cfg Config, role string, out, logs io.Writer) (*process, error) 
 		health:   observe.NewHealth(),
 		life:     observe.NewLifecycle(log, cfg.Process.ShutdownTimeout),
 	}
+	p.metrics.MustRegister(observe.NewReady(p.health))
 	if err := p.startTraces(b); err != nil {
 		return nil, err
 	}
@@ -93,7 +94,7 @@ func (p *process) startTraces(b build) error {
 	}
 	traces, err := observe.NewTraces(context.Background(), observe.TraceConfig{
 		URL: string(p.cfg.Process.TraceURL), Ratio: p.cfg.Process.TraceRatio,
-		Service: "dozaar-" + p.role, Instance: p.instance, Version: b.Version,
+		Service: "dozaar-" + p.role, Instance: p.instance, Version: b.Version, Logger: p.log,
 	})
 	if err != nil {
 		return err

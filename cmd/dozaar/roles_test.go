@@ -62,6 +62,8 @@ func TestConfigCheckOfARole(t *testing.T) {
 		{"webhook", roleNotify, with("DOZAAR_NOTIFY_WEBHOOK_URL=https://shop.example/hook", "DOZAAR_NOTIFY_WEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), ""},
 		{"webhook without a secret", roleNotify, with("DOZAAR_NOTIFY_WEBHOOK_URL=https://shop.example/hook"), "DOZAAR_NOTIFY_WEBHOOK_SECRET (--notify-webhook-secret): must have at least 24 bytes, has 0"},
 		{"a secret without webhook", roleNotify, with("DOZAAR_NOTIFY_WEBHOOK_SECRET=" + strings.Repeat("s", 24)), "DOZAAR_NOTIFY_WEBHOOK_SECRET (--notify-webhook-secret): is set, but DOZAAR_NOTIFY_WEBHOOK_URL is not"},
+		{"a collector that is no URL", roleDeliver, with("DOZAAR_TRACE_URL=collector:4318", "DOZAAR_TRACE_RATIO=5"), "DOZAAR_TRACE_URL (--trace-url): must be|DOZAAR_TRACE_RATIO (--trace-ratio): must be"},
+		{"nothing left to drain in", roleGateway, with("DOZAAR_JWT_SECRET="+strings.Repeat("s", 32), "DOZAAR_DRAIN_DELAY=25s", "DOZAAR_DRAIN_OVER=-1s"), "DOZAAR_DRAIN_DELAY (--drain-delay): must be shorter|DOZAAR_DRAIN_OVER"},
 		{"a webhook that is no URL", roleNotify, with("DOZAAR_NOTIFY_WEBHOOK_URL=shop", "DOZAAR_NOTIFY_WEBHOOK_SECRET="+strings.Repeat("s", 24), "DOZAAR_NOTIFY_DELAY=1ms"), "DOZAAR_NOTIFY_WEBHOOK_URL (--notify-webhook-url): must be|DOZAAR_NOTIFY_DELAY"},
 		{"gateway without a key", roleGateway, realEngines, "DOZAAR_JWT_SECRET"},
 		{"gateway", roleGateway, with("DOZAAR_JWT_SECRET=" + strings.Repeat("s", 32)), ""},

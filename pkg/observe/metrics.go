@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"context"
 	"runtime"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,4 +24,17 @@ func NewRegistry(version, revision string) *prometheus.Registry {
 		build,
 	)
 	return registry
+}
+
+// NewReady exports what /readyz says, asked at each scrape.
+func NewReady(h *Health) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "dozaar_process_ready",
+		Help: "1 where /readyz answers 200: all that the process needs is there, and it does not drain.",
+	}, func() float64 {
+		if h.Status(context.Background()).Ready {
+			return 1
+		}
+		return 0
+	})
 }

@@ -19,6 +19,7 @@ type TraceConfig struct {
 	Service  string
 	Instance string
 	Version  string
+	Logger   *slog.Logger
 }
 
 // NewTraces sends spans in batches; what cannot be sent in time is dropped, and nothing waits for it. Shut it down.
@@ -28,7 +29,7 @@ func NewTraces(ctx context.Context, c TraceConfig) (*sdk.TracerProvider, error) 
 		return nil, fmt.Errorf("traces: %w", err)
 	}
 	return sdk.NewTracerProvider(
-		sdk.WithBatcher(exporter),
+		sdk.WithBatcher(told{exporter, c.Logger}),
 		sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(c.Ratio))),
 		sdk.WithResource(resource.NewSchemaless(
 			attribute.String("service.name", c.Service),
@@ -36,6 +37,20 @@ func NewTraces(ctx context.Context, c TraceConfig) (*sdk.TracerProvider, error) 
 			attribute.String("service.version", c.Version),
 		)),
 	), nil
+}
+
+// told has our log say what cannot be sent: an error that is handed on would be printed past it.
+type told struct {
+	sdk.SpanExporter
+	log *slog.Logger
+}
+
+// ExportSpans implements sdk.SpanExporter.
+func (t told) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
+	if err := t.SpanExporter.ExportSpans(ctx, spans); err != nil {
+		t.log.Warn("traces could not be sent, and are lost", "spans", len(spans), "error", err)
+	}
+	return nil
 }
 
 // traced adds to a record which trace it belongs to, if its context is in one.

@@ -31,6 +31,14 @@ type sound[T any] struct {
 	value T
 }
 
+// The reasons of refusals.
+const (
+	undecodable    = "undecodable"
+	wrongKey       = "key"
+	wrongPartition = "partition"
+	invalid        = "invalid"
+)
+
 // refusal is why a record goes to the dead letters. The reason labels a metric.
 type refusal struct {
 	reason string
@@ -85,27 +93,38 @@ func (d *Deliver) bury(ctx context.Context, r kafka.Record, refused *refusal) er
 }
 
 func judge[T any](ctx context.Context, d *Deliver, k kind[T], r kafka.Record) (value T, refused *refusal, err error) {
-	err = d.insist(ctx, "decode", func(context.Context) error {
-		var err error
-		value, err = k.decode(r.Value)
-		if errors.Is(err, schemas.ErrPoison) {
-			refused = &refusal{"undecodable", err}
-			return nil
-		}
+	err = d.insist(ctx, "decode", func(context.Context) (err error) {
+		value, refused, err = k.judge(r, d.PartitionOf)
 		return err
 	})
+	return value, refused, err
+}
+
+// judge fails where a schema could not be asked for. partitionOf may be nil: partitions are not looked at.
+func (k kind[T]) judge(r kafka.Record, partitionOf func(topic string, key []byte) int32) (value T, refused *refusal, err error) {
+	value, err = k.decode(r.Value)
 	switch {
-	case err != nil || refused != nil:
-		return value, refused, err
+	case errors.Is(err, schemas.ErrPoison):
+		return value, &refusal{undecodable, err}, nil
+	case err != nil:
+		return value, nil, err
 	case string(r.Key) != k.key(value).String():
-		return value, &refusal{"key", errors.New("the record's key is not its conversation's id")}, nil
-	case d.PartitionOf != nil && d.PartitionOf(r.Topic, r.Key) != r.Partition:
-		return value, &refusal{"partition", errors.New("the record is not in its key's partition, and so not in its conversation's order")}, nil
+		return value, &refusal{wrongKey, errors.New("the record's key is not its conversation's id")}, nil
+	case partitionOf != nil && partitionOf(r.Topic, r.Key) != r.Partition:
+		return value, &refusal{wrongPartition, errors.New("the record is not in its key's partition, and so not in its conversation's order")}, nil
 	}
 	if err := k.check(value); err != nil {
-		return value, &refusal{"invalid", err}, nil
+		return value, &refusal{invalid, err}, nil
 	}
 	return value, nil, nil
+}
+
+func messageKind(d Decoder) kind[chat.Message] {
+	return kind[chat.Message]{
+		decode: d.DecodeMessage,
+		key:    func(m chat.Message) chat.ID { return m.ConversationID },
+		check:  chat.Message.Validate,
+	}
 }
 
 func checkReceipt(r chat.Receipt) error {

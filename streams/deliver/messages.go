@@ -88,11 +88,7 @@ func (w *messageWorker) intake(ctx context.Context, batch []kafka.Record, in *la
 
 // sift puts everything before a dead letter into the lanes while that is being buried, and nothing after it.
 func (w *messageWorker) sift(ctx context.Context, records []kafka.Record, in *lanes, from kafka.Records) error {
-	return sift(ctx, w.Deliver, kind[chat.Message]{
-		decode: w.Decoder.DecodeMessage,
-		key:    func(m chat.Message) chat.ID { return m.ConversationID },
-		check:  chat.Message.Validate,
-	}, records, func(passed []sound[chat.Message]) {
+	return sift(ctx, w.Deliver, messageKind(w.Decoder), records, func(passed []sound[chat.Message]) {
 		entries := make([]entry, len(passed))
 		for i, p := range passed {
 			entries[i] = entry{chat.StoredMessage{Message: p.value, Position: p.Position}, p.value.BodyHash(), p.Time, soundTrace(p.Record), p.Trace}

@@ -23,7 +23,7 @@ type metrics struct {
 
 func newMetrics(registerer prometheus.Registerer) *metrics {
 	with := promauto.With(registerer)
-	return &metrics{
+	m := &metrics{
 		numbered: with.NewCounter(prometheus.CounterOpts{
 			Name: "dozaar_deliver_messages_numbered_total",
 			Help: "Messages that were given a number and stored, redelivered ones included.",
@@ -72,6 +72,12 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 			Help: "Slices, and batches of receipts and of changes, whose rebroadcast was given up because Redis was away. The rooms heal themselves.",
 		}, []string{"topic"}),
 	}
+	for _, topic := range Topics() { // there from the beginning: an alert sees the first one
+		for _, reason := range []string{undecodable, wrongKey, wrongPartition, invalid} {
+			m.deadLetters.WithLabelValues(topic, reason)
+		}
+	}
+	return m
 }
 
 func (m *metrics) step(name string, took time.Duration, err error) {
