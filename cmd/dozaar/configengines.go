@@ -31,7 +31,7 @@ type RegistryConfig struct {
 type CassandraConfig struct {
 	CassandraHosts    []string `placeholder:"HOST[:PORT]" help:"Nodes to begin with; embedded SQLite if not given (all only)."`
 	CassandraKeyspace string   `default:"dozaar" placeholder:"NAME" help:"Keyspace. Deliver's consumer group is named after it."`
-	CassandraDC       string   `name:"cassandra-dc" placeholder:"NAME" help:"Datacenter to prefer, where there are several."`
+	CassandraDC       string   `name:"cassandra-dc" placeholder:"NAME" help:"Datacenter whose nodes are asked, for all roles the same. Required where there are several."`
 	CassandraUsername string   `placeholder:"NAME" help:"User, if it wants one."`
 	CassandraPassword Secret   `placeholder:"SECRET" help:"Password, if it wants one."`
 	CassandraTLS      bool     `name:"cassandra-tls" help:"Speak TLS to the nodes, whose certificates must name their addresses."`

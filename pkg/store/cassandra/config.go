@@ -18,7 +18,7 @@ import (
 type Config struct {
 	Hosts       []string // host or host:port (9042); the other nodes are found through these
 	Keyspace    string   // dozaar
-	LocalDC     string   // the datacenter to prefer; empty where there is one
+	LocalDC     string   // the datacenter whose nodes are asked, and no other's; empty where there is one
 	Consistency string   // LOCAL_QUORUM, or QUORUM: of every read and write
 	Username    string   // empty: no authentication
 	Password    string
@@ -124,7 +124,7 @@ func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 	if c.LocalDC != "" {
 		fallback = gocql.DCAwareRoundRobinPolicy(c.LocalDC)
 	}
-	cluster.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(fallback, gocql.ShuffleReplicas())
+	cluster.PoolConfig.HostSelectionPolicy = tokenAware(fallback)
 	if c.Username != "" {
 		cluster.Authenticator = gocql.PasswordAuthenticator{Username: c.Username, Password: c.Password}
 	}
@@ -134,6 +134,11 @@ func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 		cluster.SslOpts = &gocql.SslOptions{Config: c.TLS, EnableHostVerification: true}
 	}
 	return cluster, nil
+}
+
+// tokenAware asks a row's replicas first, each as often as another.
+func tokenAware(fallback gocql.HostSelectionPolicy) gocql.HostSelectionPolicy {
+	return gocql.TokenAwareHostPolicy(fallback, gocql.ShuffleReplicas())
 }
 
 // driverLog takes what the driver says of connections that come and go.

@@ -16,6 +16,10 @@ import (
 // ErrReplicas says that a keyspace has more replicas than there are nodes to make a quorum of them.
 var ErrReplicas = errors.New("no quorum of the keyspace's replicas can ever answer")
 
+// ErrDatacenter says that it is not settled which datacenter is ours. A quorum of one has not seen yet what a quorum of
+// another was given: a number that is stored here would be free there.
+var ErrDatacenter = errors.New("set DOZAAR_CASSANDRA_DC, for all roles the same")
+
 // ErrDamaged says that a table that Migrate has made has lost columns since, or is gone. Migrate applies a file once:
 // what it would make again would be empty, and what was stored before would look as if it had never been.
 var ErrDamaged = errors.New("`dozaar migrate` does not repair that; restore the keyspace from a backup (a column that is added again by hand would hide what is written to it)")
@@ -126,7 +130,28 @@ func checkReplicas(ctx context.Context, session *gocql.Session, cfg Config, toBe
 			replication[datacenter] = strconv.Itoa(toBe)
 		}
 	}
+	if err := datacenter(cfg, replication, nodes); err != nil {
+		return err
+	}
 	return enough(cfg, replication, nodes)
+}
+
+// datacenter wants one that has nodes and replicas to be named, where there are several.
+func datacenter(cfg Config, replication map[string]string, nodes map[string]int) error {
+	if cfg.Consistency != "LOCAL_QUORUM" {
+		return nil
+	}
+	there := strings.Join(slices.Sorted(maps.Keys(nodes)), ", ")
+	_, everywhere := replication["replication_factor"] // a class that knows no datacenters
+	switch {
+	case cfg.LocalDC == "" && len(nodes) > 1:
+		return fmt.Errorf("the cluster has several datacenters (%s): %w", there, ErrDatacenter)
+	case cfg.LocalDC != "" && nodes[cfg.LocalDC] == 0:
+		return fmt.Errorf("no node is in datacenter %s, but in %s: %w", cfg.LocalDC, there, ErrDatacenter)
+	case cfg.LocalDC != "" && !everywhere && strings.Trim(replication[cfg.LocalDC], "0") == "":
+		return fmt.Errorf("keyspace %s has no replica in datacenter %s: %w, or say ALTER KEYSPACE", cfg.Keyspace, cfg.LocalDC, ErrDatacenter)
+	}
+	return nil
 }
 
 // enough compares a keyspace's replication, as Cassandra tells it, with the number of nodes in each datacenter.

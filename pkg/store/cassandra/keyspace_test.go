@@ -45,6 +45,39 @@ func TestReplicasNeedAQuorumOfNodes(t *testing.T) {
 	}
 }
 
+func TestADatacenterIsNamedWhereThereAreSeveral(t *testing.T) {
+	both := map[string]string{"class": "NetworkTopologyStrategy", "dc1": "3", "dc2": "3"}
+	one, two := map[string]int{"dc1": 3}, map[string]int{"dc1": 3, "dc2": 3}
+	for name, c := range map[string]struct {
+		replication map[string]string
+		nodes       map[string]int
+		local       string
+		says        string // "": good
+	}{
+		"one, not named":           {both, one, "", ""},
+		"one, named":               {both, one, "dc1", ""},
+		"one, named wrongly":       {both, one, "dc9", "no node is in datacenter dc9, but in dc1"},
+		"several, not named":       {both, two, "", "several datacenters (dc1, dc2)"},
+		"several, named":           {both, two, "dc2", ""},
+		"several, named wrongly":   {both, two, "DC2", "but in dc1, dc2"},
+		"no replicas there":        {map[string]string{"dc1": "3"}, two, "dc2", "keyspace dozaar has no replica in datacenter dc2"},
+		"none any more":            {map[string]string{"dc1": "3", "dc2": "0"}, two, "dc2", "no replica in datacenter dc2"},
+		"a class that knows none":  {map[string]string{"replication_factor": "3"}, two, "dc2", ""},
+		"ten of them are not none": {map[string]string{"dc1": "10"}, one, "dc1", ""},
+	} {
+		err := datacenter(Config{LocalDC: c.local}.withDefaults(), c.replication, c.nodes)
+		if (err == nil) != (c.says == "") || err != nil && (!errors.Is(err, ErrDatacenter) || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if errors.Is(err, chat.ErrUnavailable) {
+			t.Errorf("%s: it would be waited for: %v", name, err)
+		}
+	}
+	if err := datacenter(Config{Consistency: "QUORUM"}.withDefaults(), both, two); err != nil {
+		t.Errorf("a quorum of all of them: %v", err)
+	}
+}
+
 func TestAKeyspaceHasAllThatWasMade(t *testing.T) {
 	files, err := migrations()
 	if err != nil {
@@ -133,6 +166,9 @@ func TestOpenAndMigrateRefuseWhatNeverWorks(t *testing.T) {
 	keyspace := func(factor int) string {
 		return fmt.Sprintf("ALTER KEYSPACE %s WITH replication = {'class': 'SimpleStrategy', 'replication_factor': %d}", cfg.Keyspace, factor)
 	}
+	elsewhere := cfg
+	elsewhere.LocalDC = "nowhere"
+	refused("a datacenter of nobody", elsewhere, ErrDatacenter, "datacenter nowhere")
 	exec(t, cfg, keyspace(many))
 	refused("too many replicas", cfg, ErrReplicas, "99 replicas")
 	exec(t, cfg, keyspace(1), "ALTER TABLE "+cfg.Keyspace+".messages DROP text")

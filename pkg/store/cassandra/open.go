@@ -25,8 +25,9 @@ type Store struct {
 }
 
 // Open connects and checks that the tables are there. An error wraps ErrSchema where they are not, ErrDamaged where
-// they are no longer whole, ErrReplicas where no quorum could answer, ErrRefused where the cluster does not let us in, and
-// chat.ErrUnavailable where it does not answer; a newer schema than this program knows is good enough.
+// they are no longer whole, ErrReplicas where no quorum could answer, ErrDatacenter where it is not clear whose quorum counts,
+// ErrRefused where the cluster does not let us in, and chat.ErrUnavailable where it does not answer; a newer schema than this
+// program knows is good enough.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
 	operations, err := store.NewOperations(cfg.Registerer)
@@ -37,7 +38,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, classify(ctx, "open", err)
 	}
-	session, err := connect(ctx, cfg, cfg.Keyspace, nil)
+	session, err := connect(ctx, cfg, cfg.Keyspace, cfg.ours())
 	if err != nil {
 		return nil, classify(ctx, "open", err)
 	}
@@ -55,8 +56,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}, nil
 }
 
-// connect opens a session, with only those hosts that pass where a filter is given. The driver takes no context: a
-// caller who gives up leaves it behind until its timeouts end it.
+// connect opens a session, whose requests go to no other nodes than only takes, where that is given. The driver takes no
+// context: a caller who gives up leaves it behind until its timeouts end it.
 func connect(ctx context.Context, cfg Config, keyspace string, only func(*gocql.HostInfo) bool) (*gocql.Session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -66,7 +67,7 @@ func connect(ctx context.Context, cfg Config, keyspace string, only func(*gocql.
 		return nil, err
 	}
 	if only != nil {
-		cluster.HostFilter = gocql.HostFilterFunc(only)
+		cluster.PoolConfig.HostSelectionPolicy = tokenAware(chosen{gocql.RoundRobinHostPolicy(), only})
 	}
 	type opened struct {
 		session *gocql.Session
