@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 	"github.com/dozaar/dozaar/deploy/grafana"
 )
 
-// No panel of any dashboard is empty: each query is asked of a real Prometheus that scraped the product while people talked.
+// No panel of any dashboard is empty, and what the runbook has people ask can be asked: each query is asked of a real Prometheus that scraped the product while people talked.
 // With DOZAAR_PLOT the golden signals of that time are drawn into the file that it names.
 func TestDashboards(t *testing.T) {
 	found := find(t, "prometheus", "prometheus", "what the dashboards ask is asked of it")
@@ -39,6 +40,11 @@ func TestDashboards(t *testing.T) {
 			}
 		}
 	}
+	for _, query := range runbookQueries(t) { // which may well be empty
+		if _, err := values(prometheus, query); err != nil {
+			t.Errorf("the runbook: %v", err)
+		}
+	}
 	// How fast it is here says nothing: machines on which tests run are busy.
 	if firing, err := values(prometheus, `ALERTS{severity="page",alertstate="firing",slo!="Delivery"}`); firing > 0 || err != nil {
 		t.Errorf("%d alerts of a product that is well (%v)", firing, err)
@@ -52,6 +58,24 @@ func TestDashboards(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// runbookQueries are what the runbook has people ask Prometheus.
+func runbookQueries(t *testing.T) (all []string) {
+	t.Helper()
+	text, err := os.ReadFile("../../../deploy/runbook.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range regexp.MustCompile("`([^`\n]+)`").FindAllStringSubmatch(string(text), -1) {
+		if regexp.MustCompile(`\bdozaar[_:]|\bup\{`).MatchString(code[1]) {
+			all = append(all, code[1])
+		}
+	}
+	if len(all) < 20 {
+		t.Errorf("only %d queries in the runbook: %q", len(all), all)
+	}
+	return all
 }
 
 // scrape runs a Prometheus that reads all processes of the product every second, and the alerts. It returns its address.
