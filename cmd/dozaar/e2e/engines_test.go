@@ -39,8 +39,13 @@ func prepare() error {
 	if len(missing) > 0 {
 		return fmt.Errorf("of the engines' addresses some are given, and %s not", strings.Join(missing, ", "))
 	}
+	return prepareBy("../../../bin/dozaar")
+}
+
+// prepareBy has a binary make what is missing.
+func prepareBy(binary string) error {
 	for _, command := range []string{"migrate", "schemas apply", "topics apply"} {
-		cmd := exec.Command("../../../bin/dozaar", strings.Fields(command)...)
+		cmd := exec.Command(binary, strings.Fields(command)...)
 		cmd.Env = engineSettings()
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("dozaar %s: %w\n%s", command, err, out)

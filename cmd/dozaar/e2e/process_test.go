@@ -18,6 +18,7 @@ import (
 // process is one running `dozaar`, with ports and data of its own.
 type process struct {
 	t      testing.TB
+	binary string // what `make build` left, unless a test says otherwise
 	args   []string
 	env    []string
 	listen string // where clients connect, if the role has such a place
@@ -30,7 +31,7 @@ type process struct {
 // newProcess is one that does not run yet. extra adds to its environment, which is nearly empty otherwise.
 func newProcess(t testing.TB, args []string, extra ...string) *process {
 	t.Helper()
-	p := &process{t: t, args: args, listen: freeAddress(t), admin: freeAddress(t)}
+	p := &process{t: t, binary: built(t), args: args, listen: freeAddress(t), admin: freeAddress(t)}
 	p.env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
 		"DOZAAR_LISTEN=" + p.listen, "DOZAAR_ADMIN_LISTEN=" + p.admin,
@@ -77,7 +78,7 @@ const startPatience = 90 * time.Second
 // begin starts it and waits for nothing. It ends with the test at the latest.
 func (p *process) begin() {
 	p.t.Helper()
-	p.cmd = exec.Command(built(p.t), p.args...)
+	p.cmd = exec.Command(p.binary, p.args...)
 	p.cmd.Env = p.env
 	p.out = &safeBuffer{}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
