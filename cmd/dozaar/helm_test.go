@@ -11,7 +11,7 @@ import (
 // The settings and ports that the chart names are the program's.
 func TestHelmNamesRealSettings(t *testing.T) {
 	known := dozaar(t, nil, "all", "--help").stdout + dozaar(t, nil, "migrate", "--help").stdout
-	files, err := filepath.Glob("../../deploy/helm/dozaar/*/*")
+	files, err := filepath.Glob("../../deploy/helm/dozaar/templates/*")
 	if err != nil || len(files) < 3 {
 		t.Fatal(files, err)
 	}

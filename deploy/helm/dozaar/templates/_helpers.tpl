@@ -151,6 +151,9 @@ spec:
         matchLabels:
           {{- include "dozaar.selector" $ | nindent 10 }}
     {{- end }}
+  {{- with include "dozaar.where" .root }}
+  {{- . | trim | nindent 2 }}
+  {{- end }}
   containers:
     - name: {{ .role }}
       args: [{{ .role }}]
