@@ -64,6 +64,11 @@ func (p *process) connect(ctx context.Context, e engines) (c clients, err error)
 	if c.topics, err = p.checkTopics(ctx, c.store, c.kafka, e); err != nil {
 		return c, err
 	}
+	if p.role == roleAll || p.role == roleDeliver {
+		if err := p.checkStored(ctx, c); err != nil {
+			return c, err
+		}
+	}
 	c.producer, err = p.connectProducer(c)
 	return c, err
 }

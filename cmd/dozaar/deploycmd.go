@@ -121,9 +121,10 @@ type topicsCmd struct {
 	Topics    TopicsConfig    `embed:"" group:"Kafka:"`
 	Cassandra CassandraConfig `embed:"" group:"Cassandra:"`
 
-	Check topicsCheckCmd `cmd:"" default:"1" help:"Print what the topics are, and fail if anything is wrong."`
-	Apply topicsApplyCmd `cmd:"" help:"Make the topics that are missing, configure the others, and set the first committed offsets."`
-	Adopt topicsAdoptCmd `cmd:"" help:"Have the store take a topic that was made again, restored or given more partitions."`
+	Check  topicsCheckCmd  `cmd:"" default:"1" help:"Print what the topics are, and fail if anything is wrong."`
+	Apply  topicsApplyCmd  `cmd:"" help:"Make the topics that are missing, configure the others, and set the first committed offsets."`
+	Adopt  topicsAdoptCmd  `cmd:"" help:"Have the store take a topic that was made again, restored or given more partitions."`
+	Rewind topicsRewindCmd `cmd:"" help:"Have deliver read again what came since a time, into a store that was put back to an older state."`
 }
 
 // Help is what `dozaar topics --help` adds.
@@ -185,6 +186,25 @@ func (c *topicsAdoptCmd) Run(ctx context.Context, parent *topicsCmd, a *app) err
 			}
 		}
 		return err
+	})
+}
+
+type topicsRewindCmd struct {
+	To           time.Time `local:"" required:"" placeholder:"TIME" help:"From when on, such as 2026-01-31T03:00:00Z; some minutes before the snapshot began."`
+	AcceptUnread bool      `local:"" help:"Go on although records since that time are no longer kept."`
+}
+
+// Help is what `dozaar topics rewind --help` adds.
+func (*topicsRewindCmd) Help() string {
+	return `Before: stop every deliver and gateway, and put the store back. Too early a time does no harm: what is stored keeps its number and is not stored again. Nothing is ever set forward.`
+}
+
+func (c *topicsRewindCmd) Run(ctx context.Context, parent *topicsCmd, a *app) error {
+	return parent.run(ctx, a, func(ctx context.Context, d deployment) error {
+		rewound, err := d.rewindGroup(ctx, c.To, c.AcceptUnread)
+		return errors.Join(table(a.stdout, "TOPIC\tREAD AGAIN", rewound, func(r kafka.Rewound) string {
+			return fmt.Sprintf("%s\t%d", r.Topic, r.Again)
+		}), err)
 	})
 }
 

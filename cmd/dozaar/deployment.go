@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/kafka"
@@ -197,6 +198,18 @@ func (d deployment) checkTopics(ctx context.Context) (states []topicState, err e
 		})
 	})
 	return states, err
+}
+
+// rewindGroup has deliver read again what came since a time.
+func (d deployment) rewindGroup(ctx context.Context, to time.Time, acceptUnread bool) (rewound []kafka.Rewound, err error) {
+	cfg, err := d.topics(nil)
+	if err != nil {
+		return nil, err
+	}
+	return rewound, d.waiting.untilKafka(ctx, cfg.Config, func(ctx context.Context) error {
+		rewound, err = kafka.RewindGroup(ctx, cfg, kafka.Rewind{Group: d.engines.group, To: to, AcceptUnread: acceptUnread})
+		return err
+	})
 }
 
 // topicState is a row of `dozaar topics`.

@@ -253,6 +253,7 @@ func TestAnEmptyStoreOnAConsumedLogIsRefused(t *testing.T) {
 	w.publish(draft("a").New(conversation, user, time.Now()))
 	deliver := w.start(roleDeliver)
 	w.history(conversation, 1)
+	w.caughtUp()
 	deliver.stop(t)
 	w.cfg.Data.DataDir = t.TempDir()
 	if err := w.deployment().applyTopics(t.Context()); !errors.Is(err, kafka.ErrTopics) || !strings.Contains(err.Error(), "the store is empty") {
