@@ -24,13 +24,13 @@ var layers = [][]string{
 	},
 	{"pkg/store/cassandra", "pkg/store/sqlite"}, // the stores
 	{"pkg/gateway", "pkg/api", "streams/"},      // roles
-	{"loadtest/client"},
-	{"loadtest/load", "loadtest/standin", "deploy/grafana"},
+	{"loadtest/client", "loadtest/converse"},
+	{"loadtest/load", "loadtest/standin", "loadtest/stack", "deploy/grafana"},
 	{"loadtest/report"},
 	// loadtest/sockets measures pkg/socketio; the rest of loadtest knows the product as a client, from outside.
 	// loadtest/pipeline imports nothing of it, but the engines' client libraries, whose cost is its floor; loadtest/cold
 	// fills the store and the topic itself, loadtest/presence measures leases and the announcer.
-	{"cmd/", "schemas/generate", "loadtest", "loadtest/faults", "loadtest/sockets", "loadtest/pipeline", "loadtest/cold", "loadtest/presence", "deploy/"},
+	{"cmd/", "schemas/generate", "loadtest", "loadtest/faults", "loadtest/sockets", "loadtest/pipeline", "loadtest/compare", "loadtest/cold", "loadtest/presence", "deploy/"},
 }
 
 func layerOf(pkg string) int {
