@@ -18,7 +18,7 @@ import (
 )
 
 // secret is what the rivals take tokens by.
-const secret = "of the rivals' tokens, on the loopback only"
+const secret = "of the rivals' tokens, on the loopback only" //nolint:gosec // nobody else takes them
 
 const peers = "loadtest/peers"
 

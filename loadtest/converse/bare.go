@@ -93,7 +93,7 @@ func (f *BareServer) answer(room *bareRoom, sender *websocket.Conn, payload []by
 	}
 	n = n[:numberDigits]
 	_, rest, _ := strings.Cut(f.samples.Ack, "[")
-	id, _ := number(n)
+	id := number(n)
 	ack := append(strconv.AppendInt(bytes.Clone(anAck), id, 10), '[')
 	if err := sender.WriteMessage(websocket.TextMessage, append(ack, rest...)); err != nil {
 		return err

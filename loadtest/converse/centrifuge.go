@@ -48,11 +48,11 @@ func (centrifuge) hear(frame []byte, tell func(word)) {
 			tell(word{kind: pinged})
 		case bytes.HasPrefix(object, aPush):
 			if text := after(object, textField); len(text) > 0 { // others tell of who came
-				n, _ := number(text)
+				n := number(text)
 				tell(word{kind: message, n: n})
 			}
 		case bytes.HasPrefix(object, anID):
-			id, _ := number(object[len(anID):])
+			id := number(object[len(anID):])
 			ok := !bytes.Contains(object, aFault)
 			if id == subscribeID {
 				tell(word{kind: joined, ok: ok})

@@ -93,15 +93,15 @@ func (d socketIO) hear(frame []byte, tell func(word)) {
 	switch {
 	case bytes.HasPrefix(frame, newMessage):
 		w := word{kind: message}
-		w.n, _ = number(after(frame, textField))
+		w.n = number(after(frame, textField))
 		if d.numbered {
-			w.seq, _ = number(after(frame, seqField))
+			w.seq = number(after(frame, seqField))
 		}
 		tell(w)
 	case bytes.HasPrefix(frame, anAck):
 		rest := frame[len(anAck):]
 		w := word{kind: acknowledged, ok: bytes.Contains(rest, okField)}
-		if w.n, _ = number(rest); w.n == 0 {
+		if w.n = number(rest); w.n == 0 {
 			w.kind = joined
 		}
 		tell(w)
@@ -126,10 +126,12 @@ func after(payload, mark []byte) []byte {
 }
 
 // number reads the digits that a text begins with.
-func number(text []byte) (n int64, size int) {
-	for size < len(text) && text[size] >= '0' && text[size] <= '9' {
-		n = n*10 + int64(text[size]-'0')
-		size++
+func number(text []byte) (n int64) {
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			break
+		}
+		n = n*10 + int64(c-'0')
 	}
-	return n, size
+	return n
 }

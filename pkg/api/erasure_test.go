@@ -65,7 +65,9 @@ func TestErase(t *testing.T) {
 	}
 	h.store.AuthorsUnknown = true
 	h.do("DELETE", who, "service", "").into(t, http.StatusAccepted, &next)
-	if said := func(r struct{ Where, What, Until string }) bool { return strings.Contains(r.What, "`dozaar migrate --authors`") }; slices.ContainsFunc(done.Remains, said) || !slices.ContainsFunc(next.Remains, said) {
+	if said := func(r struct{ Where, What, Until string }) bool {
+		return strings.Contains(r.What, "`dozaar migrate --authors`")
+	}; slices.ContainsFunc(done.Remains, said) || !slices.ContainsFunc(next.Remains, said) {
 		t.Errorf("where not everybody's messages are found: %+v", next.Remains)
 	}
 	if next.State != "requested" || next.RequestedAt == first.RequestedAt {
