@@ -25,7 +25,7 @@ func (w *world) commands() int {
 // 100,000 users of one gateway cost Redis fewer than 2,000 operations a second, each command within a script counted.
 // Half an hour of a gateway's clock passes in which every lease is extended once; Redis's own clock does not matter.
 func TestWhatLeasesCost(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || raced {
 		t.Skip("writes 100,000 leases 18 times")
 	}
 	client := redistest.Client(t, redistest.StartServer(t).Addr())
