@@ -161,5 +161,5 @@ func someLoad(t *testing.T, p *product) {
 		duration = "60s"
 	}
 	p.suite(tool, "run", "-gateways", strings.Join(urls, ","), "-duration", duration, "-rate", "50", "-conversations", "20", "-cuts", "1",
-		"-history", filepath.Join(t.TempDir(), "history"))
+		"-out", t.TempDir())
 }
