@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -113,15 +115,18 @@ func TestTypingIsThrottled(t *testing.T) {
 // hungRelay answers nothing until it is told to, as a Redis that hangs.
 type hungRelay struct {
 	*world
-	hangs bool // read and written between the test's waits
-	took  []relay.Typing
+	hangs atomic.Bool
+	mine  sync.Mutex     // world has one of its own
+	took  []relay.Typing // guarded by mine
 }
 
 func (r *hungRelay) Send(ctx context.Context, envelopes []relay.Addressed) error {
-	if r.hangs {
+	if r.hangs.Load() {
 		<-ctx.Done()
 		return ctx.Err()
 	}
+	r.mine.Lock()
+	defer r.mine.Unlock()
 	for _, e := range envelopes {
 		r.took = append(r.took, *e.Envelope.Typing)
 	}
@@ -133,7 +138,8 @@ func TestTypingThatWaitedIsNotShownLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.Limits.Typing = Bucket{1e9, 1e9}
-		r := &hungRelay{world: w, hangs: true}
+		r := &hungRelay{world: w}
+		r.hangs.Store(true)
 		w.Relay = r
 		sam := newUser("Sam")
 		room := w.conversation(sam)
@@ -145,8 +151,10 @@ func TestTypingThatWaitedIsNotShownLater(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		synctest.Wait()
-		r.hangs = false
+		r.hangs.Store(false)
 		time.Sleep(3 * time.Second)
+		r.mine.Lock()
+		defer r.mine.Unlock()
 		if len(r.took) == 0 {
 			t.Error("that the last typing has ended was not told")
 		}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -114,7 +115,7 @@ func TestTooLargeToBePublished(t *testing.T) {
 func TestPublishingIsToldOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOutside(t)
-		var logged bytes.Buffer
+		var logged lines
 		d := New(Config{Publisher: hanging{o}, Clock: time.Now, Logger: slog.New(slog.NewTextHandler(&logged, nil)), RetryFirst: time.Second})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
@@ -124,7 +125,7 @@ func TestPublishingIsToldOf(t *testing.T) {
 		}()
 		time.Sleep(9 * time.Second)
 		synctest.Wait()
-		if err := d.Publishing(t.Context()); err != nil || logged.Len() > 0 {
+		if err := d.Publishing(t.Context()); err != nil || logged.String() != "" {
 			t.Errorf("after 9 s: %v, logged %q", err, logged.String())
 		}
 		time.Sleep(2 * time.Second)
@@ -141,6 +142,24 @@ func TestPublishingIsToldOf(t *testing.T) {
 			t.Errorf("at last: %v", err)
 		}
 	})
+}
+
+// lines is a log that may be read while it is written.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer // guarded by mu
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // hanging answers nobody.
