@@ -51,9 +51,9 @@ type model struct {
 }
 
 func TestModel(t *testing.T) {
-	// A history takes a third of a second, most of it in Lua; for more of them say -rapid.checks.
+	// A history takes seconds, most of it in Lua; for more of them say -rapid.checks.
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		_ = f.Value.Set("15")
+		_ = f.Value.Set("10")
 		t.Cleanup(func() { _ = f.Value.Set(f.DefValue) })
 	}
 	m := redistest.StartMini(t)
