@@ -3,6 +3,7 @@ package cassandra
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -58,12 +59,12 @@ func TestMigrateTogether(t *testing.T) {
 func TestMigrateKnowsTheNodes(t *testing.T) {
 	cfg := migrated(t)
 	var mu sync.Mutex
-	hosts := map[string]*gocql.HostInfo{} // as the driver finds them
+	found := map[string]*gocql.HostInfo{} // as the driver finds them; it asks with each query
 	session, err := connect(t.Context(), cfg.withDefaults(), "", func(h *gocql.HostInfo) bool {
 		mu.Lock()
 		defer mu.Unlock()
 		if h.HostID() != "" {
-			hosts[h.HostID()] = h
+			found[h.HostID()] = h
 		}
 		return true
 	})
@@ -72,7 +73,8 @@ func TestMigrateKnowsTheNodes(t *testing.T) {
 	}
 	defer session.Close()
 	mu.Lock()
-	defer mu.Unlock()
+	hosts := maps.Clone(found)
+	mu.Unlock()
 	chosen := map[string]bool{}
 	for range 4 { // more often than there are nodes to answer
 		only, nodes, err := coordinator(t.Context(), cfg.withDefaults())
