@@ -20,6 +20,19 @@ func CPUSeconds(pid int) (float64, error) {
 	return parseStat(string(stat))
 }
 
+// CPUSecondsOf is what processes have used so far, by their names.
+func CPUSecondsOf(pids map[string]int) (map[string]float64, error) {
+	used := map[string]float64{}
+	for name, pid := range pids {
+		seconds, err := CPUSeconds(pid)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		used[name] = seconds
+	}
+	return used, nil
+}
+
 // parseStat reads fields 14 and 15, utime and stime (proc(5)). The second field is the program's name in
 // parentheses and may hold anything, parentheses and spaces too.
 func parseStat(stat string) (float64, error) {

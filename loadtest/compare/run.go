@@ -164,14 +164,14 @@ func (t *trial) measured(client *bench.Child, name string, o converse.Order, rec
 	pids := maps.Clone(t.own)
 	maps.Copy(pids, t.engines)
 	pids["client"] = client.PID()
-	before, err := cpu(pids)
+	before, err := bench.CPUSecondsOf(pids)
 	if err != nil {
 		return err
 	}
 	if err := client.Ask(converse.Command{Do: "run", Order: o}, &h); err != nil {
 		return err
 	}
-	now, err := cpu(pids)
+	now, err := bench.CPUSecondsOf(pids)
 	if err != nil {
 		return err
 	}
@@ -202,18 +202,6 @@ func (t *trial) measured(client *bench.Child, name string, o converse.Order, rec
 		say("%s, %s: %+v", t.system.name, name, h.Faults)
 	}
 	return nil
-}
-
-func cpu(pids map[string]int) (map[string]float64, error) {
-	used := map[string]float64{}
-	for name, pid := range pids {
-		seconds, err := bench.CPUSeconds(pid)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		used[name] = seconds
-	}
-	return used, nil
 }
 
 // marketplace is conversations of two: at a rate that all bear, and then as many messages as there can be.

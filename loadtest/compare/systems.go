@@ -11,8 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/dozaar/dozaar/loadtest/converse"
 	"github.com/dozaar/dozaar/loadtest/stack"
 )
@@ -135,7 +133,7 @@ func startNest(ctx context.Context, e *stack.Engines, dir string) (*running, err
 	}
 	worker := services.Named(own[0]).Listen
 	return &running{services, own, services.Named(own[1]).Listen, services.Named(own[2]).Listen, func(ctx context.Context, count, members int) ([]converse.Conversation, error) {
-		return meet(ctx, count, members, func(ctx context.Context, c converse.Conversation, people []stack.Person) error {
+		return stack.Meet(ctx, secret, count, members, func(ctx context.Context, c converse.Conversation, people []stack.Person) error {
 			body := map[string]any{"conversationId": c.ID}
 			users := make([]string, len(people))
 			for i, person := range people {
@@ -162,24 +160,7 @@ func startBare(ctx context.Context, e *stack.Engines, dir string) (*running, err
 
 // strangers are conversations of which the system need not know before.
 func strangers(ctx context.Context, count, members int) ([]converse.Conversation, error) {
-	return meet(ctx, count, members, func(context.Context, converse.Conversation, []stack.Person) error { return nil })
-}
-
-func meet(ctx context.Context, count, members int, tell func(context.Context, converse.Conversation, []stack.Person) error) ([]converse.Conversation, error) {
-	all := make([]converse.Conversation, count)
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(8)
-	for i := range all {
-		group.Go(func() error {
-			met, people, err := stack.Strangers(secret, i, members)
-			if err != nil {
-				return err
-			}
-			all[i] = met
-			return tell(ctx, met, people)
-		})
-	}
-	return all, group.Wait()
+	return stack.Meet(ctx, secret, count, members, func(context.Context, converse.Conversation, []stack.Person) error { return nil })
 }
 
 func post(ctx context.Context, url string, body any) error {

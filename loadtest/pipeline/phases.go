@@ -77,28 +77,16 @@ func (s *stage) phases(r rate) []phase {
 // usage is what processes used between two looks, in seconds of CPU.
 type usage map[string]float64
 
-func look(pids map[string]int) (usage, error) {
-	u := usage{}
-	for name, pid := range pids {
-		seconds, err := bench.CPUSeconds(pid)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		u[name] = seconds
-	}
-	return u, nil
-}
-
 // spent is what the processes used while something was done.
 func spent(pids map[string]int, do func() error) (usage, error) {
-	before, err := look(pids)
+	before, err := bench.CPUSecondsOf(pids)
 	if err != nil {
 		return nil, err
 	}
 	if err := do(); err != nil {
 		return nil, err
 	}
-	u, err := look(pids)
+	u, err := bench.CPUSecondsOf(pids)
 	for name := range u {
 		u[name] -= before[name]
 	}

@@ -28,27 +28,36 @@ func (p *Product) Meet(ctx context.Context, count, members int) ([]converse.Conv
 	if err != nil {
 		return nil, err
 	}
+	return Meet(ctx, p.secret, count, members, func(ctx context.Context, met converse.Conversation, people []Person) error {
+		return p.post(ctx, backend, "/v1/conversations", struct {
+			ID      string   `json:"id"`
+			Members []Person `json:"members"`
+		}{met.ID, people})
+	})
+}
+
+// Meet makes up conversations, whose members have tokens by that secret, and tells of each the server that is to know them.
+func Meet(
+	ctx context.Context, secret string, count, members int, tell func(context.Context, converse.Conversation, []Person) error,
+) ([]converse.Conversation, error) {
 	all := make([]converse.Conversation, count)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for i := range all {
 		group.Go(func() error {
-			met, people, err := Strangers(p.secret, i, members)
+			met, people, err := strangers(secret, i, members)
 			if err != nil {
 				return err
 			}
 			all[i] = met
-			return p.post(ctx, backend, "/v1/conversations", struct {
-				ID      string   `json:"id"`
-				Members []Person `json:"members"`
-			}{met.ID, people})
+			return tell(ctx, met, people)
 		})
 	}
 	return all, group.Wait()
 }
 
-// Strangers are the members of a conversation that no server knows yet, with tokens by that secret.
-func Strangers(secret string, conversation, members int) (met converse.Conversation, people []Person, err error) {
+// strangers are the members of a conversation that no server knows yet.
+func strangers(secret string, conversation, members int) (met converse.Conversation, people []Person, err error) {
 	met.ID = uuid.NewString()
 	for n := range members {
 		m := Person{uuid.NewString(), fmt.Sprintf("person %d of %d", n, conversation)}
