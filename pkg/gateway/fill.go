@@ -104,9 +104,9 @@ func (g *Gateway) fillPage(r *room) (progress bool, err error) {
 	last, stale, refresh := r.last, r.stale, r.fresh < r.stale
 	r.mu.Unlock()
 
-	var c chat.Conversation
+	var c membership
 	if refresh {
-		if c, err = g.Store.Conversation(g.base, r.id); err != nil {
+		if c, err = g.readMembers(g.base, r.id); err != nil {
 			return false, err
 		}
 	}

@@ -52,12 +52,9 @@ func (g *Gateway) join(ctx context.Context, s *session, payload json.RawMessage)
 	var out joined
 	var cursor int64
 	err := g.inTurn(ctx, func() error {
-		c, err := g.Store.Conversation(ctx, in.ConversationID.ID)
+		c, err := g.asMember(ctx, in.ConversationID.ID, s.user.ID)
 		if err != nil {
 			return err
-		}
-		if _, member := c.Member(s.user.ID); !member {
-			return chat.ErrNotFound
 		}
 		if r, err = g.openRoom(ctx, c, s); err != nil {
 			return err

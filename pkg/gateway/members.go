@@ -13,13 +13,18 @@ import (
 // within this time even where its word was lost.
 const membersMaxAge = 5 * time.Second
 
-// setMembers takes the members as just read and puts out who is no longer one. r.mu is held.
-func (r *room) setMembers(c chat.Conversation) {
-	if c.Revision < r.revision {
+// membership is a conversation with its members as they were read.
+type membership struct {
+	chat.Conversation
+	at time.Time // when reading began
+}
+
+// setMembers takes the members as they were read and puts out who is no longer one. r.mu is held.
+func (r *room) setMembers(c membership) {
+	if c.Revision < r.known.Revision || c.Revision == r.known.Revision && !c.at.After(r.known.at) {
 		return
 	}
-	r.revision = c.Revision
-	r.membersAt = time.Now()
+	r.known = c
 	r.members = make(map[chat.ID]bool, len(c.Members))
 	for _, m := range c.Members {
 		r.members[m.UserID] = true
@@ -40,7 +45,7 @@ func (r *room) setMembers(c chat.Conversation) {
 func (r *room) told(m *relay.Members) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if m.Revision <= r.revision || m.Removed == (chat.ID{}) {
+	if m.Revision <= r.known.Revision || m.Removed == (chat.ID{}) {
 		return
 	}
 	delete(r.members, m.Removed)
@@ -70,11 +75,10 @@ func (r *room) evict(s *session) {
 // checkMember allows what only a member may do, reading the members again if they are old.
 func (g *Gateway) checkMember(ctx context.Context, r *room, user chat.ID) error {
 	r.mu.Lock()
-	young := time.Since(r.membersAt) < membersMaxAge && r.fresh == r.stale
-	member := r.members[user]
+	young, member := r.young(), r.members[user]
 	r.mu.Unlock()
 	if !young {
-		c, err := g.conversation(ctx, r.id)
+		c, err := ask(ctx, g, func(ctx context.Context) (membership, error) { return g.readMembers(ctx, r.id) })
 		switch {
 		case errors.Is(err, chat.ErrUnavailable):
 			// Sends go on while the store is away. Nobody can be removed meanwhile: that is written there. Where it is away
@@ -94,8 +98,36 @@ func (g *Gateway) checkMember(ctx context.Context, r *room, user chat.ID) error 
 	return nil
 }
 
-func (g *Gateway) conversation(ctx context.Context, id chat.ID) (chat.Conversation, error) {
-	return ask(ctx, g, func(ctx context.Context) (chat.Conversation, error) { return g.Store.Conversation(ctx, id) })
+// young tells whether what is known of the members will do. r.mu is held.
+func (r *room) young() bool {
+	return r.open && time.Since(r.known.at) < membersMaxAge && r.fresh == r.stale
+}
+
+// asMember is a conversation, for one of its members. The room knows most of those who come: where thousands come into one,
+// each would else read thousands of members. Whom it does not know, or not lately, is looked for in the store.
+func (g *Gateway) asMember(ctx context.Context, conversation, user chat.ID) (membership, error) {
+	if r := g.rooms.get(conversation); r != nil {
+		r.mu.Lock()
+		known, sure := r.known, r.young() && r.members[user]
+		r.mu.Unlock()
+		if sure {
+			return known, nil
+		}
+	}
+	c, err := g.readMembers(ctx, conversation)
+	if err != nil {
+		return membership{}, err
+	}
+	if _, member := c.Member(user); !member {
+		return membership{}, chat.ErrNotFound
+	}
+	return c, nil
+}
+
+func (g *Gateway) readMembers(ctx context.Context, conversation chat.ID) (membership, error) {
+	at := time.Now()
+	c, err := g.Store.Conversation(ctx, conversation)
+	return membership{c, at}, err
 }
 
 func (g *Gateway) storedByID(ctx context.Context, message chat.ID) (row chat.StoredID, found bool, err error) {

@@ -69,7 +69,7 @@ func (g *Gateway) checkMembership(ctx context.Context, s *session, conversation 
 	if r, err := s.room(conversation); err == nil {
 		return g.checkMember(ctx, r, s.user.ID)
 	}
-	c, err := g.conversation(ctx, conversation)
+	c, err := ask(ctx, g, func(ctx context.Context) (membership, error) { return g.readMembers(ctx, conversation) })
 	if err != nil {
 		return err
 	}

@@ -27,9 +27,8 @@ type room struct {
 	want    int64 // the greatest seq heard of; above last there is a gap to read from the store
 	filling bool
 
-	members   map[chat.ID]bool
-	revision  int64
-	membersAt time.Time
+	members map[chat.ID]bool // of known, without who is said to have been removed since
+	known   membership
 	// The members are stale while fresh < stale: no delivery until they have been read again.
 	stale, fresh int
 }
@@ -54,7 +53,7 @@ func newRoom(conversation chat.ID) *room {
 }
 
 // start opens the room at what was read after registering.
-func (r *room) start(c chat.Conversation, head int64) {
+func (r *room) start(c membership, head int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.open = true
@@ -64,7 +63,7 @@ func (r *room) start(c chat.Conversation, head int64) {
 
 // attach adds a member's socket, not yet live. It does not when the room is closing, or when the room has read
 // its members later than c was read, and the user is not among them.
-func (r *room) attach(s *session, c chat.Conversation) (closing bool, err error) {
+func (r *room) attach(s *session, c membership) (closing bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closing {
@@ -159,7 +158,7 @@ func (r *room) offer(m chat.Message, revision int64) (delivered int, duplicate b
 	if m.Seq <= r.last && r.open {
 		return 0, true
 	}
-	if revision > r.revision && r.fresh == r.stale {
+	if revision > r.known.Revision && r.fresh == r.stale {
 		r.stale++
 	}
 	r.want = max(r.want, m.Seq)

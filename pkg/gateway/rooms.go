@@ -67,7 +67,7 @@ func (all *rooms) size() int {
 
 // openRoom returns the conversation's room with the socket of one of its members attached, not yet live. The first socket
 // opens it: register, wait, then read the head. So each message is in what was read or is sent to us.
-func (g *Gateway) openRoom(ctx context.Context, c chat.Conversation, s *session) (*room, error) {
+func (g *Gateway) openRoom(ctx context.Context, c membership, s *session) (*room, error) {
 	for {
 		r, created := g.rooms.getOrCreate(c.ID)
 		if created {
@@ -111,7 +111,7 @@ func (g *Gateway) register(ctx context.Context, r *room) error {
 	if err := g.Leases.OpenRoom(ctx, r.id); err != nil {
 		return fmt.Errorf("%w: register the room: %w", chat.ErrUnavailable, err)
 	}
-	c, err := g.Store.Conversation(ctx, r.id)
+	c, err := g.readMembers(ctx, r.id)
 	if err != nil {
 		return err
 	}

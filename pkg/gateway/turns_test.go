@@ -46,6 +46,66 @@ func (stuckConn) Drain(ctx context.Context, _ int) error {
 	return ctx.Err()
 }
 
+// countingStore counts how often members are read.
+type countingStore struct {
+	Store
+	reads atomic.Int64
+}
+
+func (s *countingStore) Conversation(ctx context.Context, id chat.ID) (chat.Conversation, error) {
+	s.reads.Add(1)
+	return s.Store.Conversation(ctx, id)
+}
+
+// A hundred join one room: its members are read when it opens, and again when what is known of them is old. Who is not known to
+// be one is looked for each time.
+func TestJoiningABigRoomDoesNotReadItsMembersEachTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		store := &countingStore{Store: w.store}
+		w.Gateway.Store = store
+		var members []chat.User
+		for range 100 {
+			members = append(members, newUser("one of many"))
+		}
+		room := w.conversation(members...)
+		join := func() (reads int64) {
+			before := store.reads.Load()
+			for _, u := range members {
+				s, _ := w.join(u, room)
+				defer w.disconnected(s)
+			}
+			return store.reads.Load() - before
+		}
+		if reads := join(); reads > 3 {
+			t.Errorf("the members were read %d times as the room was new", reads)
+		}
+		time.Sleep(membersMaxAge + time.Second)
+		if reads := join(); reads != 1 {
+			t.Errorf("the members were read %d times as they were old; want once", reads)
+		}
+		out := newUser("none of them")
+		s, _ := w.connect(out)
+		defer w.disconnected(s)
+		if ack := w.do(s, "join:conversation", obj{"conversationId": room}); ack["code"] != "not_found" {
+			t.Errorf("who is no member was answered %v", ack)
+		}
+		if _, err := w.store.PutMember(t.Context(), room, chat.Member{UserID: out.ID, Username: out.Username}); err != nil {
+			t.Fatal(err)
+		}
+		w.must(s, "join:conversation", obj{"conversationId": room}) // nobody has told the room
+		if _, err := w.store.RemoveMember(t.Context(), room, members[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(membersMaxAge)
+		gone, _ := w.connect(members[0])
+		defer w.disconnected(gone)
+		if ack := w.do(gone, "join:conversation", obj{"conversationId": room}); ack["code"] != "not_found" {
+			t.Errorf("who was removed five seconds ago was answered %v", ack)
+		}
+	})
+}
+
 // Everybody joins at once: few of them ask the store at a time, all get in, and one whose client takes nothing holds up
 // nobody.
 func TestJoinsTakeTurns(t *testing.T) {

@@ -34,7 +34,7 @@ func TestTypingIsClearedByWhatComesNext(t *testing.T) {
 			}
 			r := w.rooms.get(room)
 			r.mu.Lock()
-			r.setMembers(c) // as it is read again by itself
+			r.setMembers(membership{c, time.Now()}) // as it is read again by itself
 			r.mu.Unlock()
 		},
 	} {
