@@ -107,6 +107,14 @@ compare: need-go need-node ## Dozaar beside Node's socket.io, NestJS with Kafka 
 bench-presence: need-go ## what it costs to know who is online: leases, a storm, a big seller; needs redis-server; writes docs/benchmarks/presence.md
 	go run ./loadtest/presence
 
+.PHONY: bench-drain
+bench-drain: need-go ## a rolling deploy: a gateway of 10,000 sockets drains while people talk; starts its own engines; writes docs/benchmarks/deploy.md
+	go run ./loadtest/drain
+
+.PHONY: bench-scaling
+bench-scaling: need-go ## how costs grow with sockets, members, conversations, gateways, delivers, partitions; starts its own engines; writes docs/scaling.md
+	go run ./loadtest/scaling
+
 .PHONY: bench-storm
 bench-storm: need-go ## what a connected client notices while others are turned away; writes docs/benchmarks/sockets.md
 	go run ./loadtest/sockets -storm

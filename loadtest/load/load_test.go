@@ -54,6 +54,32 @@ func TestLatencyIsFromWhenItWasDue(t *testing.T) {
 	}
 }
 
+// TestPhases: a message belongs to the part in which it was first sent, whatever comes of it later.
+func TestPhases(t *testing.T) {
+	c, u := uuid.New(), uuid.New()
+	send := func(at time.Duration, body history.Body) history.Event {
+		return history.Event{Kind: history.Send, At: at, Conversation: c, User: u, Device: "a", Body: body}
+	}
+	shown := func(at time.Duration, body history.Body) history.Event {
+		return history.Event{Kind: history.Shown, At: at, Conversation: c, Device: "b", Sender: u, Body: body, Seq: int64(body)}
+	}
+	remark := func(text string) history.Event { return history.Event{Kind: history.Remark, Note: text} }
+	events := []history.Event{
+		{Kind: history.Joined, Conversation: c, Device: "b", LastSeq: 2},
+		send(0, 1), send(0, 3), remark("calm"), shown(time.Second, 1), send(time.Second, 4), remark("storm"),
+		send(4*time.Second, 4), send(4*time.Second, 5), shown(5*time.Second, 3), shown(5*time.Second, 4), shown(5*time.Second, 2), shown(7*time.Second, 5),
+	}
+	parts, err := Phases(history.Slice(events))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for part, want := range map[string]time.Duration{"": 5 * time.Second, "calm": 4 * time.Second, "storm": 3 * time.Second} {
+		if got := parts[part].Delivered; got.Count != 1 || got.Max.Round(10*time.Millisecond) != want {
+			t.Errorf("%q: %+v; want one of %v", part, got, want)
+		}
+	}
+}
+
 func TestPlans(t *testing.T) {
 	good := DefaultPlan()
 	good.Target = NewDozaar([]string{"http://127.0.0.1:1"}, []byte("secret"))

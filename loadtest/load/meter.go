@@ -1,6 +1,7 @@
 package load
 
 import (
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -117,4 +118,43 @@ func Measure(source history.Source) (Latency, error) {
 		m.Add(&e)
 	}
 	return m.Whole(), nil
+}
+
+// Phases is Measure of each part of a run by itself: a message belongs to the last remark before it was first sent, or to "".
+func Phases(source history.Source) (map[string]Latency, error) {
+	now := NewMeter()
+	parts := map[string]*Meter{"": now}
+	for e, err := range source() {
+		switch {
+		case err != nil:
+			return nil, err
+		case e.Kind == history.Remark && parts[e.Note] == nil:
+			before := now
+			now = NewMeter()
+			now.replayed = maps.Clone(before.replayed)
+			parts[e.Note] = now
+		case e.Kind == history.Remark:
+			now = parts[e.Note]
+		case e.Kind == history.Send && !sentIn(parts, &e):
+			now.Add(&e)
+		case e.Kind != history.Send:
+			for _, m := range parts {
+				m.Add(&e)
+			}
+		}
+	}
+	all := make(map[string]Latency, len(parts))
+	for remark, m := range parts {
+		all[remark] = m.Whole()
+	}
+	return all, nil
+}
+
+func sentIn(parts map[string]*Meter, e *history.Event) bool {
+	for _, m := range parts {
+		if _, again := m.due[dueKey{e.Conversation, e.User, e.Client, e.Body}]; again {
+			return true
+		}
+	}
+	return false
 }

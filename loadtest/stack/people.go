@@ -24,11 +24,11 @@ type Person struct {
 
 // Meet makes conversations of so many members each, as a marketplace's backend does.
 func (p *Product) Meet(ctx context.Context, count, members int) ([]converse.Conversation, error) {
-	backend, err := token(p.secret, uuid.NewString(), "backend", "service")
+	backend, err := token(p.Secret, uuid.NewString(), "backend", "service")
 	if err != nil {
 		return nil, err
 	}
-	return Meet(ctx, p.secret, count, members, func(ctx context.Context, met converse.Conversation, people []Person) error {
+	return Meet(ctx, p.Secret, count, members, func(ctx context.Context, met converse.Conversation, people []Person) error {
 		return p.post(ctx, backend, "/v1/conversations", struct {
 			ID      string   `json:"id"`
 			Members []Person `json:"members"`

@@ -17,8 +17,8 @@ import (
 type Product struct {
 	Services
 	Program string // the binary
+	Secret  string // tokens are signed with it
 	env     []string
-	secret  string
 }
 
 // The roles' names.
@@ -33,15 +33,15 @@ const (
 // Roles are those that a message costs something.
 var Roles = []string{GatewayA, GatewayB, Deliver, Presence}
 
-// StartProduct builds dozaar, makes topics, tables and schemas, and starts the roles.
-func StartProduct(ctx context.Context, e *Engines, dir string) (*Product, error) {
-	p := &Product{Services: Services{Dir: dir}, Program: filepath.Join(dir, "dozaar"), secret: newSecret()}
+// StartProduct builds dozaar, makes topics, tables and schemas, and starts the roles, with these settings besides.
+func StartProduct(ctx context.Context, e *Engines, dir string, settings ...string) (*Product, error) {
+	p := &Product{Services: Services{Dir: dir}, Program: filepath.Join(dir, "dozaar"), Secret: newSecret()}
 	build := exec.CommandContext(ctx, "go", "build", "-o", p.Program, "./cmd/dozaar") //nolint:gosec // the product itself
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	p.env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "DOZAAR_DATA_DIR=" + dir, "DOZAAR_JWT_SECRET=" + p.secret,
+		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "DOZAAR_DATA_DIR=" + dir, "DOZAAR_JWT_SECRET=" + p.Secret,
 		// A person sends less than these senders do when they are asked for all they can.
 		"DOZAAR_RATE_MESSAGES=100000/s:100000", "DOZAAR_RATE_HANDSHAKES=100000/s:100000",
 		"DOZAAR_LOG_LEVEL=warn",
@@ -49,13 +49,14 @@ func StartProduct(ctx context.Context, e *Engines, dir string) (*Product, error)
 	for name, value := range e.env {
 		p.env = append(p.env, name+"="+value)
 	}
+	p.env = append(p.env, settings...)
 	if err := p.prepare(ctx); err != nil {
 		return nil, errors.Join(err, p.Stop())
 	}
 	for _, role := range []struct{ name, command string }{
 		{GatewayA, "gateway"}, {GatewayB, "gateway"}, {Deliver, "deliver"}, {Presence, "presence"},
 	} {
-		if err := p.start(ctx, role.name, role.command); err != nil {
+		if _, err := p.Start(ctx, role.name, role.command); err != nil {
 			return nil, errors.Join(err, p.Stop())
 		}
 	}
@@ -103,16 +104,16 @@ func (p *Product) run(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// start starts a role and waits until it is ready.
-func (p *Product) start(ctx context.Context, name, command string) error {
+// Start starts another process of a role and waits until it is ready.
+func (p *Product) Start(ctx context.Context, name, command string) (*Service, error) {
 	listen, err := freeAddress()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	admin, err := freeAddress()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s := &Service{Name: name, Listen: listen, Admin: admin, probe: "http://" + admin + "/readyz"}
-	return p.launch(ctx, s, slices.Concat(p.env, []string{"DOZAAR_ADMIN_LISTEN=" + admin, "DOZAAR_LISTEN=" + listen}), p.Program, command)
+	return s, p.launch(ctx, s, slices.Concat(p.env, []string{"DOZAAR_ADMIN_LISTEN=" + admin, "DOZAAR_LISTEN=" + listen}), p.Program, command)
 }

@@ -14,14 +14,22 @@ import (
 	"time"
 )
 
+// patience is how long a process may take to start, and to end.
+const patience = time.Minute
+
+// PID is the process's number.
+func (s *Service) PID() int { return s.cmd.Process.Pid }
+
 // Service is one process that stays.
 type Service struct {
-	Name   string
-	Listen string // where clients connect
-	Admin  string // where it tells of itself
-	probe  string // a URL that answers once it is ready
-	cmd    *exec.Cmd
-	ended  chan struct{} // closed when it has ended
+	Name    string
+	Listen  string // where clients connect
+	Admin   string // where it tells of itself
+	probe   string // a URL that answers once it is ready
+	log     string
+	command func() *exec.Cmd
+	cmd     *exec.Cmd
+	ended   chan struct{} // closed when it has ended
 }
 
 // Services are processes in the order of their start, with a log each in Dir.
@@ -32,25 +40,51 @@ type Services struct {
 
 // Launch starts a program as s and waits until s.probe answers.
 func (p *Services) launch(ctx context.Context, s *Service, env []string, program string, args ...string) error {
-	log, err := os.Create(filepath.Join(p.Dir, s.Name+".log")) //nolint:gosec // in our own folder
+	env, args = slices.Clone(env), slices.Clone(args)
+	s.log = filepath.Join(p.Dir, s.Name+".log")
+	s.command = func() *exec.Cmd {
+		cmd := exec.Command(program, args...) //nolint:gosec,noctx // what is to be measured; Stop ends it
+		cmd.Env = env
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is ours to pass on
+		return cmd
+	}
+	p.all = append(p.all, s)
+	return s.Start(ctx)
+}
+
+// Start starts it, at the addresses that it had if it has run before, and waits until it is ready.
+func (s *Service) Start(ctx context.Context) error {
+	log, err := os.Create(s.log)
 	if err != nil {
 		return err
 	}
 	defer log.Close() //nolint:errcheck // the child has its own
-	s.ended = make(chan struct{})
-	s.cmd = exec.Command(program, args...) //nolint:gosec,noctx // what is to be measured; Stop ends it
-	s.cmd.Env = slices.Clone(env)
+	s.cmd, s.ended = s.command(), make(chan struct{})
 	s.cmd.Stdout, s.cmd.Stderr = log, log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is ours to pass on
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
-	p.all = append(p.all, s)
-	go func() {
-		_ = s.cmd.Wait()
-		close(s.ended)
-	}()
-	return s.ready(ctx, log.Name())
+	go func(cmd *exec.Cmd, ended chan struct{}) {
+		_ = cmd.Wait()
+		close(ended)
+	}(s.cmd, s.ended)
+	return s.ready(ctx)
+}
+
+// Stop tells it to end and waits until it has; not for ever.
+func (s *Service) Stop() error {
+	if s.cmd == nil || s.cmd.Process == nil {
+		return nil // it never started
+	}
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-s.ended:
+		return nil
+	case <-time.After(patience):
+		_ = s.cmd.Process.Kill()
+		<-s.ended
+		return fmt.Errorf("%s did not end by itself", s.Name)
+	}
 }
 
 // Launch starts a program that listens at the address that it finds in LISTEN, and waits until GET /health there says 200.
@@ -71,11 +105,11 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-func (s *Service) ready(ctx context.Context, log string) error {
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+func (s *Service) ready(ctx context.Context) error {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		select {
 		case <-s.ended:
-			text, _ := os.ReadFile(log) //nolint:gosec // our own
+			text, _ := os.ReadFile(s.log)
 			return fmt.Errorf("%s has ended:\n%s", s.Name, text)
 		case <-ctx.Done():
 			return ctx.Err()
@@ -115,7 +149,7 @@ func (p *Services) Named(name string) *Service {
 func (p *Services) PIDs() map[string]int {
 	pids := map[string]int{}
 	for _, s := range p.all {
-		pids[s.Name] = s.cmd.Process.Pid
+		pids[s.Name] = s.PID()
 	}
 	return pids
 }
@@ -124,14 +158,7 @@ func (p *Services) PIDs() map[string]int {
 func (p *Services) Stop() error {
 	var failed error
 	for _, s := range slices.Backward(p.all) {
-		_ = s.cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-s.ended:
-		case <-time.After(30 * time.Second):
-			failed = errors.Join(failed, fmt.Errorf("%s did not end by itself", s.Name))
-			_ = s.cmd.Process.Kill()
-			<-s.ended
-		}
+		failed = errors.Join(failed, s.Stop())
 	}
 	p.all = nil
 	return failed
