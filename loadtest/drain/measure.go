@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dozaar/dozaar/loadtest/bench"
+	"github.com/dozaar/dozaar/loadtest/history"
+	"github.com/dozaar/dozaar/loadtest/load"
+	"github.com/dozaar/dozaar/loadtest/stack"
+)
+
+// The parts of a measurement, as they are remarked in the histories.
+const (
+	quiet    = "quiet"
+	draining = "draining"
+	after    = "after"
+)
+
+type measurement struct {
+	plan
+	one, other *stack.Service
+	crowd      *crowd
+	phases     chan string // for wait
+
+	judged, others load.Result
+	took           time.Duration // of the gateway, to end
+	full           float64       // MB of memory: the one, with its sockets
+	before, most   float64       // the other one, without them and with them
+}
+
+// drain is what happens while people talk: some quiet, then the gateway is told to stop, and starts again once it has ended and
+// its clients are back.
+func (m *measurement) drain(ctx context.Context, note func(string)) error {
+	defer close(m.phases)
+	enter := func(phase string) {
+		note(phase)
+		m.phases <- phase
+	}
+	pause(ctx, 5*time.Second) // people connect
+	enter(quiet)
+	pause(ctx, m.quiet)
+	m.before, m.full = resident(m.other), resident(m.one)
+	enter(draining)
+	m.crowd.begin()
+	begun := time.Now()
+	if err := m.one.Stop(); err != nil {
+		return err
+	}
+	m.took = time.Since(begun)
+	if err := errors.Join(m.crowd.all(ctx), m.one.Start(ctx)); err != nil {
+		return err
+	}
+	m.most = resident(m.other)
+	enter(after)
+	pause(ctx, 5*time.Second)
+	return ctx.Err()
+}
+
+// wait is what happens meanwhile to those who talk at the other gateway alone: nothing. It notes when.
+func (m *measurement) wait(ctx context.Context, note func(string)) error {
+	for {
+		select {
+		case phase, going := <-m.phases:
+			if !going {
+				return nil
+			}
+			note(phase)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// report fails where anything was found, or somebody did not come back.
+func (m *measurement) report(others string) (string, error) {
+	for _, r := range []load.Result{m.judged, m.others} {
+		if r.Verdict.ExitCode() != 0 {
+			var said strings.Builder
+			r.Verdict.Print(&said)
+			return "", errors.New(said.String())
+		}
+	}
+	parts, err := load.Phases(history.File(others))
+	if err != nil {
+		return "", err
+	}
+	gone, back := m.crowd.noted()
+	if len(gone) != m.sockets || len(back) != m.sockets {
+		return "", fmt.Errorf("of %d clients %d were cut and %d came back, each once", m.sockets, len(gone), len(back))
+	}
+	last := len(gone) - 1
+	calm, busy := parts[quiet], parts[draining]
+	counts := m.judged.Verdict.Counts
+	rows := []struct{ what, was string }{
+		{"sockets of the gateway that was told to stop; over which time", fmt.Sprintf("%d; %v", m.sockets, m.over)},
+		{"it ended after", seconds(m.took)},
+		{"clients were cut from, to; most within a second", fmt.Sprintf("%s to %s; %d", seconds(gone[0]), seconds(gone[last]), most(gone))},
+		{"clients were back at the other from, to; most within a second", fmt.Sprintf("%s to %s; %d", seconds(back[0]), seconds(back[last]), most(back))},
+		{"messages of people at both gateways, acknowledged and judged; findings", fmt.Sprintf("%d, on %d devices, of which %d reconnections; none", counts.Acked, counts.Devices, counts.Reconnects)},
+		{"people at the other gateway: delivered, p50, p99 before", latency(calm.Delivered)},
+		{"the same while it drained", latency(busy.Delivered)},
+		{"p99 while it drained, of that before", fmt.Sprintf("%.2f times", float64(busy.Delivered.P99)/float64(calm.Delivered.P99))},
+		{"memory of the gateway with the sockets, MB", fmt.Sprintf("%.0f", m.full)},
+		{"memory of the other one, before and with them, MB", fmt.Sprintf("%.0f; %.0f", m.before, m.most)},
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "Measured on: %s.\n\n| | |\n|---|---|\n", strings.Join(bench.Machine(), "; "))
+	for _, r := range rows {
+		fmt.Fprintf(&text, "| %s | %s |\n", r.what, r.was)
+	}
+	return text.String(), nil
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+
+func latency(q load.Quantiles) string {
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
+	return fmt.Sprintf("%d; %.1f ms, %.1f ms", q.Count, ms(q.P50), ms(q.P99))
+}
+
+// resident is a process's memory in MB; 0: it cannot be told.
+func resident(s *stack.Service) float64 {
+	bytes, err := bench.ResidentBytes(s.PID())
+	if err != nil {
+		return 0
+	}
+	return float64(bytes) / 1e6
+}
