@@ -14,6 +14,7 @@ type archiveCmd struct {
 	Dir   string        `local:"" default:"./data/archive" placeholder:"DIR" help:"The folder of the files; made if missing."`
 	Once  bool          `local:"" help:"Write what is there now and end; without, go on, and write what has waited long enough or is large enough."`
 	Every time.Duration `local:"" default:"15m" placeholder:"DURATION" help:"How long a record waits for its file at most."`
+	Wait  time.Duration `local:"" default:"1m" placeholder:"DURATION" help:"With --once: how long to wait for an engine that is away; without, it is waited for for ever."`
 
 	Process  ProcessConfig  `embed:"" group:"Process:"`
 	Kafka    KafkaConfig    `embed:"" group:"Kafka:"`
@@ -40,6 +41,9 @@ func (c *archiveCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	if c.Once {
+		p.waiting.patience = max(c.Wait, 1)
+	}
 	ctx, done := context.WithCancel(ctx)
 	defer done()
 	return p.run(ctx, func(ctx context.Context) error { return p.archive(ctx, c, done) })
@@ -64,7 +68,7 @@ func (p *process) archive(ctx context.Context, c *archiveCmd, done func()) error
 		err := p.waiting.until(ctx, engineRegistry, func(ctx context.Context) error { return archive.Registered(ctx, client) })
 		if err == nil && ctx.Err() == nil {
 			err = archive.Run(ctx, archive.Config{
-				Dir: c.Dir, Kafka: from, Registry: client, Once: c.Once, Every: c.Every, Logger: p.log, Registerer: p.metrics,
+				Dir: c.Dir, Kafka: from, Registry: client, Once: c.Once, Patience: max(c.Wait, 1), Every: c.Every, Logger: p.log, Registerer: p.metrics,
 			})
 		}
 		if c.Once && err == nil {

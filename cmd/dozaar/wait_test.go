@@ -81,6 +81,10 @@ func TestHowLongACommandWaitsIsTold(t *testing.T) {
 	if got.code != exitFailed || strings.Count(got.stderr, "Cassandra for at most 2s (--wait)") != 2 || !strings.Contains(got.stderr, "dozaar: waited for Cassandra") {
 		t.Errorf("exit code %d: %s", got.code, got.stderr)
 	}
+	got = dozaar(t, realEngines, "archive", "--once", "--wait=2s", "--kafka-brokers=127.0.0.1:1", "--dir", t.TempDir())
+	if got.code != exitFailed || !strings.Contains(got.stderr, "dozaar: waited for Kafka for at most 2s (--wait)") {
+		t.Errorf("archive: exit code %d: %s", got.code, got.stderr)
+	}
 }
 
 func TestWhatIsWaitedFor(t *testing.T) {

@@ -9,6 +9,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dozaar/dozaar/pkg/chat"
 )
 
 // LogPartition is a partition as it is now.
@@ -26,13 +29,17 @@ type ReadConfig struct {
 	Topics   []string
 	From     func(LogPartition) (offset int64, err error) // the offset at which a partition's reading begins
 	Once     bool                                         // end where the log ended at the beginning
+	Patience time.Duration                                // with Once, how long the brokers may give nothing; 0: for ever
 	Interval time.Duration                                // how often take is called at least; default 1 s
 	MaxBatch int                                          // most records that take is given; default 5,000
 }
 
+// ErrLogChanged is that a log is no longer the one that was read, or no longer has what was to be read next.
+var ErrLogChanged = errors.New("the log has changed while it was read")
+
 // Read gives all partitions' records to take, those of a partition in their order, until ctx ends; then it returns nil.
-// Take is also called with no records. It returns take's error, and one where an offset is out of the log or
-// the brokers refuse; brokers that are away are waited for.
+// Take is also called with no records. It returns take's error, ErrLogChanged, and one where the brokers refuse; brokers
+// that are away are waited for.
 func Read(ctx context.Context, cfg ReadConfig, take func(ctx context.Context, records []Record) error) error {
 	if err := cfg.defaults(); err != nil {
 		return err
@@ -51,7 +58,7 @@ func Read(ctx context.Context, cfg ReadConfig, take func(ctx context.Context, re
 		return fmt.Errorf("kafka: %w", err)
 	}
 	defer client.Close()
-	partitions, err := logPartitions(ctx, kadm.NewClient(client), cfg.Topics)
+	partitions, err := cfg.partitions(ctx, kadm.NewClient(client))
 	if err != nil {
 		return err
 	}
@@ -70,7 +77,29 @@ func Read(ctx context.Context, cfg ReadConfig, take func(ctx context.Context, re
 			left[partition{p.Topic, p.Partition}] = p.End
 		}
 	}
+	watch, err := NewWatch(WatchConfig{Config: cfg.Config, Topics: identities(partitions), Explain: changed})
+	if err != nil {
+		return err
+	}
 	client.AddConsumePartitions(from)
+	ctx, done := context.WithCancel(ctx)
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.Go(func() error {
+		if err := watch.Run(ctx); err != nil {
+			return fmt.Errorf("%w: %w", ErrLogChanged, err)
+		}
+		return nil
+	})
+	tasks.Go(func() error {
+		defer done()
+		return read(ctx, client, cfg, left, take)
+	})
+	return tasks.Wait()
+}
+
+// read is Read's loop: until all of left is read, with Once.
+func read(ctx context.Context, client *kgo.Client, cfg ReadConfig, left map[partition]int64, take func(context.Context, []Record) error) error {
+	last := time.Now()
 	for ctx.Err() == nil && (!cfg.Once || len(left) > 0) {
 		records, err := poll(ctx, client, cfg, left)
 		if err != nil {
@@ -79,8 +108,14 @@ func Read(ctx context.Context, cfg ReadConfig, take func(ctx context.Context, re
 		if ctx.Err() != nil {
 			return nil
 		}
+		if len(records) == 0 && cfg.Once && cfg.Patience > 0 && time.Since(last) >= cfg.Patience {
+			return fmt.Errorf("%w: the brokers gave nothing for %s, and there are records to come in %d partitions", chat.ErrUnavailable, cfg.Patience, len(left))
+		}
 		if err := take(ctx, records); err != nil {
 			return err
+		}
+		if len(records) > 0 {
+			last = time.Now()
 		}
 	}
 	return nil
@@ -92,6 +127,12 @@ func poll(ctx context.Context, client *kgo.Client, cfg ReadConfig, left map[part
 	fetches := client.PollRecords(bounded, cfg.MaxBatch)
 	fetches.EachError(func(topic string, id int32, fault error) {
 		if bounded.Err() == nil || !errors.Is(fault, bounded.Err()) {
+			if errors.Is(fault, kerr.UnknownTopicID) || errors.Is(fault, kerr.UnknownTopicOrPartition) {
+				return // the watch looks what became of it
+			}
+			if errors.Is(fault, kerr.OffsetOutOfRange) {
+				fault = fmt.Errorf("%w: the records that were to be read next are gone: %w", ErrLogChanged, fault)
+			}
 			err = errors.Join(err, fmt.Errorf("%s, partition %d: %w", topic, id, passing(fault)))
 		}
 	})
@@ -105,6 +146,41 @@ func poll(ctx context.Context, client *kgo.Client, cfg ReadConfig, left map[part
 		}
 	}
 	return records, err
+}
+
+// changed says what became of a topic that is read.
+func changed(was, is chat.TopicIdentity) error {
+	switch is.ID {
+	case "":
+		return fmt.Errorf("topic %s was deleted: bring back that log or, if it is gone for good, run `dozaar topics apply`", was.Topic)
+	case was.ID:
+		return fmt.Errorf("topic %s has %d partitions and had %d", was.Topic, is.Partitions, was.Partitions)
+	}
+	return fmt.Errorf("topic %s was made again", was.Topic)
+}
+
+// identities are the partitions' topics.
+func identities(partitions []LogPartition) (all []chat.TopicIdentity) {
+	at := map[string]int{}
+	for _, p := range partitions {
+		i, found := at[p.Topic]
+		if !found {
+			i = len(all)
+			at[p.Topic] = i
+			all = append(all, chat.TopicIdentity{Topic: p.Topic, ID: p.TopicID})
+		}
+		all[i].Partitions++
+	}
+	return all
+}
+
+func (c ReadConfig) partitions(ctx context.Context, admin *kadm.Client) ([]LogPartition, error) {
+	if c.Once && c.Patience > 0 {
+		bounded, cancel := context.WithTimeout(ctx, c.Patience)
+		defer cancel()
+		ctx = bounded
+	}
+	return logPartitions(ctx, admin, c.Topics)
 }
 
 func logPartitions(ctx context.Context, admin *kadm.Client, topics []string) (all []LogPartition, err error) {

@@ -19,6 +19,10 @@ type WatchConfig struct {
 
 	Topics   []chat.TopicIdentity
 	Interval time.Duration // default 2 s
+
+	// Explain says what may be done about a topic that is another one now, or was deleted: then is has no ID. By default
+	// what those may do who fill the store from it.
+	Explain func(was, is chat.TopicIdentity) error
 }
 
 // Watch looks at the topics of a process that runs. A consumer notices by itself that its topic was deleted,
@@ -34,6 +38,9 @@ func NewWatch(cfg WatchConfig) (*Watch, error) {
 	}
 	if cfg.Interval <= 0 {
 		cfg.Interval = 2 * time.Second
+	}
+	if cfg.Explain == nil {
+		cfg.Explain = explain
 	}
 	return &Watch{cfg}, nil
 }
@@ -57,12 +64,12 @@ func (w *Watch) Run(ctx context.Context) error {
 			is := details[was.Topic]
 			switch {
 			case errors.Is(is.Err, kerr.UnknownTopicOrPartition) && missing[was.Topic]:
-				return fmt.Errorf("%w: %w", ErrTopics, deletedTopic(was))
+				return fmt.Errorf("%w: %w", ErrTopics, w.cfg.Explain(was, chat.TopicIdentity{}))
 			case errors.Is(is.Err, kerr.UnknownTopicOrPartition):
 				gone[was.Topic] = true // one broker may not have heard of everything yet: asked twice
 			case is.Err != nil || len(is.Partitions) == 0:
 			case other(was, identityOf(is)):
-				return fmt.Errorf("%w: %w", ErrTopics, otherTopic(was, identityOf(is)))
+				return fmt.Errorf("%w: %w", ErrTopics, w.cfg.Explain(was, identityOf(is)))
 			}
 		}
 		missing = gone
@@ -88,6 +95,13 @@ func (w *Watch) compacted(ctx context.Context, admin *kadm.Client) string {
 // other tells whether a topic is not the one that the store was filled from.
 func other(was, is chat.TopicIdentity) bool {
 	return was.ID != is.ID || was.Partitions != is.Partitions
+}
+
+func explain(was, is chat.TopicIdentity) error {
+	if is.ID == "" {
+		return deletedTopic(was)
+	}
+	return otherTopic(was, is)
 }
 
 // otherTopic says how, and what may be done.

@@ -25,7 +25,8 @@ type Config struct {
 	Dir      string // made if missing
 	Kafka    kafka.Config
 	Registry schemas.Registry
-	Once     bool // end where the log ended at the beginning
+	Once     bool          // end where the log ended at the beginning
+	Patience time.Duration // with Once, how long an engine may be away; 0: for ever
 
 	// A partition's file is written as soon as its records have so many bytes, or the first of them has waited so long.
 	// All are written when they have MaxHeld bytes together.
@@ -99,7 +100,10 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := a.learn(files); err != nil {
 		return err
 	}
-	err = kafka.Read(ctx, kafka.ReadConfig{Config: a.Kafka, Topics: names, From: a.from, Once: a.Once}, a.take)
+	err = kafka.Read(ctx, kafka.ReadConfig{Config: a.Kafka, Topics: names, From: a.from, Once: a.Once, Patience: a.Patience}, a.take)
+	if errors.Is(err, kafka.ErrLogChanged) { // what was taken may not be there to be taken again
+		return errors.Join(fmt.Errorf("start it again, to go on or to hear why it cannot: %w", err), a.flush(func(*part) bool { return true }))
+	}
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
@@ -179,6 +183,10 @@ func (a *archive) from(at kafka.LogPartition) (int64, error) {
 	a.parts[key{at.Topic, at.Partition}] = p
 	last, archived := a.there[key{at.Topic, at.Partition}]
 	if !archived {
+		if at.Start > 0 {
+			a.Logger.Warn("the log has dropped its first records, and the archive has none of them", "topic", at.Topic, "partition", at.Partition,
+				"first", 0, "last", at.Start-1, "records", at.Start)
+		}
 		return p.next, nil
 	}
 	id, err := a.folder.topicOf(last)
@@ -186,7 +194,8 @@ func (a *archive) from(at kafka.LogPartition) (int64, error) {
 		return 0, err
 	}
 	if id != at.TopicID || last.last >= at.End {
-		return 0, fmt.Errorf("topic %s was made again, or its log was cut: %s has offsets of another log; archive into another folder", at.Topic, last.path())
+		return 0, fmt.Errorf("topic %s was made again, or its log was cut: %s has offsets of another log; archive into another folder, or move this topic's files (event=*/day=*/%s-*.parquet) out of this one; nothing more is erased in files that are left behind",
+			at.Topic, last.path(), at.Topic)
 	}
 	p.next, p.day = last.last+1, last.day
 	if lost := at.Start - p.next; lost > 0 {
@@ -256,7 +265,7 @@ func (a *archive) dayOf(at time.Time) string {
 // row is a record as a row of its event's, or of what cannot be read. A registry that is away is waited for.
 func (a *archive) row(ctx context.Context, t *topic, r kafka.Record) (event string, kind reflect.Type, row any, err error) {
 	at := place{r.Partition, r.Position.Offset, r.Time.UTC()}
-	for {
+	for began := time.Now(); ; {
 		value := reflect.New(t.kind)
 		err := t.read(r.Value, value.Interface())
 		if err == nil {
@@ -270,6 +279,9 @@ func (a *archive) row(ctx context.Context, t *topic, r kafka.Record) (event stri
 			a.Logger.Warn("a record cannot be read and is archived as it is", "topic", r.Topic, "partition", r.Partition,
 				"offset", r.Position.Offset, "error", err)
 			return "unreadable", reflect.TypeFor[unreadable](), &unreadable{at, r.Key, r.Value, err.Error()}, nil
+		}
+		if a.Once && a.Patience > 0 && time.Since(began) >= a.Patience {
+			return "", nil, nil, fmt.Errorf("%w: the schema registry was away for %s: %w", chat.ErrUnavailable, a.Patience, err)
 		}
 		a.Logger.Warn("waiting for the schema registry", "error", err)
 		select {

@@ -11,7 +11,7 @@
 // else to keep, to lose or to disagree with. A file appears whole, by a rename, and a process that dies in between
 // leaves nothing but a temporary file, which the next one removes. One process uses a folder at a time. Two files of one
 // partition never overlap; a folder where they do is refused. So is a topic that was made again, whose offsets would
-// mean other records than the names say.
+// mean other records than the names say. A topic that changes while it is read ends Run, after what was taken is written.
 //
 // A file holds records of one day, by the log's time in UTC; as offsets grow a partition's day never goes back, so a
 // record whose clock was behind is with its successors, at most by as much as clocks differ. What cannot be read by its
@@ -21,6 +21,7 @@
 // names.
 //
 // What the log has dropped before it was archived is lost, and said: in the log, in a metric, and as a gap between names.
+// Where the archive has nothing of a partition yet, nobody knows whether what is gone was to be archived: it is only logged.
 //
 //	archive.go   Run: where each partition goes on, and what is done with its records
 //	part.go      one partition: rows until there is a file's worth
