@@ -31,7 +31,7 @@ type eraseUserCmd struct {
 
 // Help is what `dozaar erase user --help` adds.
 func (*eraseUserCmd) Help() string {
-	return `It asks the HTTP API (DELETE /v1/users/{id}), prints how it goes on, and at the end what remains where and until when. It may be run again.`
+	return `It asks the HTTP API (DELETE /v1/users/{id}), prints how it goes on, and at the end what remains where and until when. While an engine or the API is away it asks again, for as long as it waits. It may be run again.`
 }
 
 // erasureReport is what the API says of an erasure.
@@ -57,20 +57,45 @@ func (c *eraseUserCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return &usageError{fmt.Errorf("--url: %w", err)}
 	}
-	report, err := askErasure(ctx, http.MethodDelete, at, token)
-	for end := time.Now().Add(c.Wait); err == nil && report.State != "done" && time.Now().Before(end); {
+	end := time.Now().Add(c.Wait)
+	report, err := c.ask(ctx, a, http.MethodDelete, at, token, end)
+	for err == nil && report.State != "done" && time.Now().Before(end) {
 		fmt.Fprintf(a.stdout, "requested at %s: %d messages erased in %d conversations\n", report.RequestedAt, report.Messages, report.Conversations)
-		select {
-		case <-time.After(time.Second):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := sleep(ctx, time.Second); err != nil {
+			return err
 		}
-		report, err = askErasure(ctx, http.MethodGet, at+"/erasure", token)
+		report, err = c.ask(ctx, a, http.MethodGet, at+"/erasure", token, end)
 	}
 	if err != nil {
 		return err
 	}
 	return report.print(a.stdout, c.Wait)
+}
+
+// laterError is a failure that may pass.
+type laterError struct{ error }
+
+// ask asks again while something is away, until end.
+func (c *eraseUserCmd) ask(ctx context.Context, a *app, method, at, token string, end time.Time) (erasureReport, error) {
+	for {
+		report, err := askErasure(ctx, method, at, token)
+		if _, later := errors.AsType[laterError](err); !later || !time.Now().Before(end) {
+			return report, err
+		}
+		fmt.Fprintln(a.stderr, "trying again:", err)
+		if err := sleep(ctx, time.Second); err != nil {
+			return report, err
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (r erasureReport) print(out io.Writer, waited time.Duration) error {
@@ -114,6 +139,9 @@ func askErasure(ctx context.Context, method, at, token string) (report erasureRe
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	res, err := http.DefaultClient.Do(req)
+	if err != nil && method == http.MethodGet {
+		return report, laterError{err} // it answered before: its process may be replaced
+	}
 	if err != nil {
 		return report, err
 	}
@@ -124,10 +152,15 @@ func askErasure(ctx context.Context, method, at, token string) (report erasureRe
 	}
 	if res.StatusCode >= 300 {
 		var problem struct{ Detail string }
-		if json.Unmarshal(body, &problem) != nil || problem.Detail == "" {
-			return report, errors.New("the HTTP API answered " + res.Status)
+		err := errors.New("the HTTP API answered " + res.Status)
+		if json.Unmarshal(body, &problem) == nil && problem.Detail != "" {
+			err = fmt.Errorf("%w: %s", err, problem.Detail)
 		}
-		return report, fmt.Errorf("the HTTP API answered %s: %s", res.Status, problem.Detail)
+		switch res.StatusCode {
+		case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+			err = laterError{err}
+		}
+		return report, err
 	}
 	return report, json.Unmarshal(body, &report)
 }

@@ -37,8 +37,8 @@ type remain struct {
 	Until string `json:"until,omitempty"` // none: until somebody ends it
 }
 
-// erase asks for everything to be erased that the user has written up to now. An erasure that is under way is asked
-// for once more: whoever asked may have failed between remembering it and telling.
+// erase asks for everything to be erased that the user has written up to now. It is remembered only once it is told, so
+// that what is remembered is also done. An erasure that is under way is asked for once more, which does no harm.
 func (a *api) erase(r *http.Request, _ auth.Identity) (answer, error) {
 	user, err := pathUser(r)
 	if err != nil {
@@ -54,12 +54,12 @@ func (a *api) erase(r *http.Request, _ auth.Identity) (answer, error) {
 			at = least // by a clock that was ahead; of two requests the newer one counts
 		}
 		e = chat.Erasure{UserID: user, RequestedAt: at}
-		if err := a.Erasures.PutErasure(r.Context(), e); err != nil {
-			return answer{}, err
-		}
 	}
 	event := chat.ErasureEvent{Change: chat.ErasureRequested, UserID: user, RequestedAt: e.RequestedAt, At: a.now()}
 	if err := a.Publisher.PublishErasure(r.Context(), event); err != nil {
+		return answer{}, err
+	}
+	if err := a.Erasures.PutErasure(r.Context(), e); err != nil { // of what has come further by now nothing is taken back
 		return answer{}, err
 	}
 	return a.answerErasure(r.Context(), http.StatusAccepted, e)
@@ -76,7 +76,7 @@ func (a *api) erasure(r *http.Request, _ auth.Identity) (answer, error) {
 		return answer{}, err
 	}
 	if !found {
-		return answer{}, chat.ErrNotFound
+		return answer{}, &chat.Error{Code: chat.CodeNotFound, Message: "nobody has asked for this user to be erased"}
 	}
 	return a.answerErasure(r.Context(), http.StatusOK, e)
 }
@@ -116,7 +116,7 @@ func (a *api) answerErasure(ctx context.Context, status int, e chat.Erasure) (an
 		remain{Where: "settings", What: "whether the person is invisible, and which conversations they muted"},
 		remain{Where: "calls", What: "for which message of a conversation the person was last called, and when"},
 		remain{Where: "presence, in Redis", What: "whether the person is online, and when last; ends 30 days after they were"},
-		remain{Where: "archive, messages", What: "as in the history, once `dozaar archive` has read chat.erasures"},
+		remain{Where: "archive, messages", What: "as in the history, once `dozaar archive` has read chat.erasures; folders and files that it no longer looks after keep all"},
 		remain{Where: "archive, other events", What: "the person's id, name and role as a member, what they read and that they were erased; until those files are deleted"},
 		remain{Where: "archive, event=unreadable", What: "records that could not be read, as they are, until somebody deletes those files"},
 		remain{Where: "disks of the history", What: "where the history is in Cassandra: what was written over, until it compacts those files (`nodetool compact` does so at once)"},

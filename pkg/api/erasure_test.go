@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/dozaar/dozaar/pkg/chat"
 )
 
@@ -99,6 +97,20 @@ func TestEraseIsTheBackendsToAskFor(t *testing.T) {
 		h.do(verb, path, "", "").problem(t, http.StatusUnauthorized, chat.CodeUnauthorized, "")
 	}
 	h.do("DELETE", "/v1/users/nobody", "service", "").problem(t, http.StatusBadRequest, chat.CodeInvalid, "userId")
+}
+
+// What nobody was told of is not under way: the report says so, and asking again asks for what was written up to then.
+func TestAnErasureThatKafkaDidNotTakeIsNotUnderWay(t *testing.T) {
+	h := newHarness(t)
+	who := "/v1/users/" + buyer.ID.String()
 	h.publisher.err = chat.ErrUnavailable
-	h.do("DELETE", "/v1/users/"+uuid.NewString(), "service", "").problem(t, http.StatusServiceUnavailable, chat.CodeUnavailable, "")
+	h.do("DELETE", who, "service", "").problem(t, http.StatusServiceUnavailable, chat.CodeUnavailable, "")
+	h.do("GET", who+"/erasure", "service", "").problem(t, http.StatusNotFound, chat.CodeNotFound, "")
+	h.publisher.err = nil
+	*h.clock = h.clock.Add(time.Minute)
+	var e erasure
+	h.do("DELETE", who, "service", "").into(t, http.StatusAccepted, &e)
+	if e.RequestedAt != h.clock.UTC().Format(chat.TimeFormat) {
+		t.Errorf("asked for %s at %s", e.RequestedAt, h.clock)
+	}
 }
