@@ -1,4 +1,4 @@
-// Package chart draws lines over time, or over something else, as SVG. It needs no script and no style of the page
+// Package chart draws lines over time, or over something else, and bars, as SVG. It needs no script and no style of the page
 // around it.
 package chart
 
@@ -9,12 +9,19 @@ import (
 	"strings"
 )
 
-// Chart is some lines in one pair of axes.
+// Chart is some lines in one pair of axes, or bars.
 type Chart struct {
 	Title, Unit string // the unit of what is drawn: s, ops, percentunit, bytes, or none
+	Bars        []Bar  // instead of lines
 	Lines       []Line
 	Ticks       []Tick // below the horizontal axis, where that is not seconds
 	Marks       []Tick // moments at which something was done
+}
+
+// Bar is one value.
+type Bar struct {
+	Name string
+	Is   float64
 }
 
 // Line is a series. Both slices are as long.
@@ -55,7 +62,31 @@ func Draw(charts []Chart) string {
 	return out.String()
 }
 
+// drawBars draws them one below the other, with their values beside them.
+func (c Chart) drawBars(out *strings.Builder) {
+	const name, value = 84, 60 // what these take
+	longest := 0.0
+	for _, b := range c.Bars {
+		longest = max(longest, b.Is)
+	}
+	step := float64(height-top-10) / float64(len(c.Bars))
+	for n, b := range c.Bars {
+		y, length := top+float64(n)*step, 0.0
+		if longest > 0 {
+			length = b.Is / longest * (width - name - value)
+		}
+		fmt.Fprintf(out, `<text x="%d" y="%.1f" text-anchor="end">%s</text>`+"\n", name-6, y+step/2+4, html.EscapeString(b.Name))
+		fmt.Fprintf(out, `<rect x="%d" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>`+"\n", name, y+step*0.15, length, step*0.7, colours[n%len(colours)])
+		fmt.Fprintf(out, `<text x="%.1f" y="%.1f">%s</text>`+"\n", name+length+4, y+step/2+4, number(b.Is, c.Unit))
+	}
+}
+
 func (c Chart) draw(out *strings.Builder) {
+	if len(c.Bars) > 0 {
+		fmt.Fprintf(out, `<text x="%d" y="16" font-weight="bold">%s</text>`+"\n", left, html.EscapeString(c.Title))
+		c.drawBars(out)
+		return
+	}
 	begin, end, highest := math.Inf(1), math.Inf(-1), 0.0
 	for _, l := range c.Lines {
 		for i := range l.At {

@@ -32,6 +32,22 @@ func TestReport(t *testing.T) {
 	}
 }
 
+func TestPlots(t *testing.T) {
+	r := results{}
+	r.add(dozaar, "paced p99", 12)
+	r.add(node, "paced p99", 3)
+	r.add(node, "paced p99", 5)
+	text := plots(fullPlan(), systems(), r)
+	for _, want := range []string{">12 ms<", ">4 ms<", ">node<", "memory of a silent socket"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "NaN") || strings.Contains(text, ">nest<") {
+		t.Error(text)
+	}
+}
+
 func TestPageHasItsMarks(t *testing.T) {
 	text, err := os.ReadFile("../../" + page)
 	if err != nil || strings.Count(string(text), "<!-- measured: ") != 2 {

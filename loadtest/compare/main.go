@@ -1,7 +1,7 @@
 // Command compare puts Dozaar beside what else a marketplace could use: the same conversations, the same client, the same engines,
 // one after the other, in turns.
 //
-//	go run ./loadtest/compare              three rounds (FULL=1: five); writes docs/benchmarks/comparison.md
+//	go run ./loadtest/compare              three rounds (FULL=1: five); writes docs/benchmarks/comparison.md and its plots
 //	QUICK=1 go run ./loadtest/compare      one short round; prints only
 //	go run ./loadtest/compare -systems dozaar,node
 //
@@ -31,8 +31,11 @@ import (
 	"github.com/dozaar/dozaar/loadtest/converse"
 )
 
-// page gets what was measured.
-const page = "docs/benchmarks/comparison.md"
+// page and picture get what was measured.
+const (
+	page    = "docs/benchmarks/comparison.md"
+	picture = "docs/benchmarks/comparison.svg"
+)
 
 func main() {
 	if err := command(os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
@@ -73,15 +76,18 @@ func command(args []string) error {
 	case os.Getenv("FULL") == "1":
 		p.rounds = 5
 	}
-	text, err := measure(ctx, p, chosen)
+	text, svg, err := measure(ctx, p, chosen)
 	if err != nil {
 		return err
 	}
 	fmt.Println(text)
-	if publish {
-		return bench.Publish(page, "measured", text)
+	if !publish {
+		return nil
 	}
-	return nil
+	if err := os.WriteFile(picture, []byte(svg), 0o644); err != nil { //nolint:gosec // for everybody
+		return err
+	}
+	return bench.Publish(page, "measured", "![the figures that matter most](comparison.svg)\n\n"+text)
 }
 
 // serveBare is the floor: a websocket server that does nothing but answer.

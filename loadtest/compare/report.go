@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/dozaar/dozaar/loadtest/bench"
+	"github.com/dozaar/dozaar/loadtest/chart"
 )
 
 // target is what is to be reached, as a ratio in one run.
@@ -70,6 +71,31 @@ func report(p plan, chosen []system, r results) string {
 		{"lost", "lost", ""}, {"duplicated", "duplicated", ""}, {"reordered", "reordered", ""}, {"refused", "refused", ""},
 	})
 	return b.String()
+}
+
+// plots are the figures that matter most, as bars.
+func plots(p plan, chosen []system, r results) string {
+	var all []chart.Chart
+	for _, c := range []struct {
+		title, name, unit string
+		times             float64 // to get the unit
+	}{
+		{fmt.Sprintf("own CPU, µs a message, %g/s, conversations of two", p.rate), "paced cpu", "", 1},
+		{"messages a second, saturated", "saturated rate", "ops", 1},
+		{fmt.Sprintf("send to all recipients, p50, %g/s", p.rate), "paced p50", "s", 1e-3},
+		{"· p99", "paced p99", "s", 1e-3},
+		{fmt.Sprintf("own CPU, µs a delivery, a room of %d", p.room), "room cpu a delivery", "", 1},
+		{"memory of a silent socket, KiB", "bytes a socket", "", 1. / 1024},
+	} {
+		plot := chart.Chart{Title: c.title, Unit: c.unit}
+		for _, s := range chosen {
+			if values := r[s.name][c.name]; len(values) > 0 {
+				plot.Bars = append(plot.Bars, chart.Bar{Name: s.name, Is: bench.Median(values) * c.times})
+			}
+		}
+		all = append(all, plot)
+	}
+	return chart.Draw(all)
 }
 
 // line is a row: how its median is written; where format is empty it is the sum.

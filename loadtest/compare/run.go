@@ -61,28 +61,28 @@ func (r results) add(system, name string, value float64) {
 	r[system][name] = append(r[system][name], value)
 }
 
-// measure carries the plan out and gives its tables.
-func measure(ctx context.Context, p plan, chosen []system) (text string, err error) {
+// measure carries the plan out and gives its tables and plots.
+func measure(ctx context.Context, p plan, chosen []system) (text, svg string, err error) {
 	if runtime.GOOS != "linux" {
-		return "", errors.New("CPU time is read from /proc: Linux only")
+		return "", "", errors.New("CPU time is read from /proc: Linux only")
 	}
 	dir, err := os.MkdirTemp("", "dozaar-compare-")
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a folder for this run
 	for _, s := range chosen {
 		if s.install != nil {
 			say("installing %s", s.name)
 			if err := s.install(ctx, dir); err != nil {
-				return "", err
+				return "", "", err
 			}
 		}
 	}
 	say("starting the engines")
 	engines, err := stack.StartEngines(ctx, "compare")
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer func() { err = errors.Join(err, engines.Stop()) }()
 	r := results{}
@@ -91,11 +91,11 @@ func measure(ctx context.Context, p plan, chosen []system) (text string, err err
 			s := chosen[(i+round)%len(chosen)] // another one is the first in each round
 			say("round %d of %d: %s", round+1, p.rounds, s.name)
 			if err := try(ctx, p, s, engines, dir, r); err != nil {
-				return "", fmt.Errorf("%s: %w", s.name, err)
+				return "", "", fmt.Errorf("%s: %w", s.name, err)
 			}
 		}
 	}
-	return report(p, chosen, r), nil
+	return report(p, chosen, r), plots(p, chosen, r), nil
 }
 
 // trial is one system in one round.
