@@ -10,6 +10,7 @@
 #   engines.sh kill NODE     SIGKILL, as a crash would      engines.sh pause NODE    SIGSTOP, as a hang would
 #   engines.sh stop NODE     SIGTERM, as an operator would  engines.sh resume NODE   SIGCONT
 #   engines.sh start NODE    on the same ports and data; returns when the node answers
+#   engines.sh nodetool …    Cassandra's own tool, for cassandra-1
 #
 # One node of each by default. ENGINES=cluster: three Kafka brokers and three Cassandra nodes. ENGINES_REDIS=sentinel or
 # cluster: Redis in that mode. Everything is kept under DOZAAR_ENGINES_DIR (the checkout's .engines), the jars under
@@ -123,19 +124,21 @@ clean() {
   (cd "$root" && rm -rf env data log conf run ports modes bin)
 }
 
-usage() { sed -n '2,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+usage() { sed -n '2,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 
 command=${1:-}
 case $command in
   up) ;;
   down | clean | pin | status) [ $# -eq 1 ] || usage ;;
   kill | stop | start | pause | resume) [ $# -eq 2 ] || usage ;;
+  nodetool) [ $# -ge 2 ] || usage ;;
   *) usage ;;
 esac
 shift
 load_modes
 case $command in
   status) status; exit ;;
+  nodetool) must_run cassandra-1; cassandra_nodetool "$@"; exit ;;
   kill | stop | start | pause | resume) is_node "$1" || die "there is no node $1 in this set; there are: $(all_nodes)" ;;
 esac
 mkdir -p "$root/run" "$root/log" "$root/conf" "$root/ports" "$root/data"

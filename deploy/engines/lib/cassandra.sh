@@ -58,8 +58,9 @@ END
 
 # The ring delay is how long a node waits for the word of another one before it gives up; alone it has none to wait for.
 cassandra_start() {
-  local libs data=$root/data/$1 conf=$root/conf/$1.yaml opens heap=768m delay=100
+  local libs data=$root/data/$1 conf=$root/conf/$1.yaml opens jmx=() heap=768m delay=100
   [ "$engines_mode" = single ] || heap=512m delay=20000
+  [ "$1" != cassandra-1 ] || jmx=("-Dcassandra.jmx.local.port=$(port cassandra-jmx)") # at 127.0.0.1, whatever the node's address
   libs=$(jars cassandra) || exit 1
   cassandra_config "$1" >"$conf"
   mkdir -p "$data"
@@ -67,8 +68,17 @@ cassandra_start() {
   launch "$1" java -Xms$heap -Xmx$heap -XX:+UseSerialGC -XX:MaxDirectMemorySize=256m -Xss256k "${opens[@]}" \
     -Djdk.attach.allowAttachSelf=true -javaagent:"$(echo "$libs"/jamm-*.jar)" \
     -Dcassandra.config="file://$conf" -Dcassandra.storagedir="$data" -Dlogback.configurationFile="$here/lib/logback.xml" \
-    -Dcassandra-foreground=yes -Dcassandra.ring_delay_ms=$delay -Dcassandra.skip_wait_for_gossip_to_settle=0 \
+    -Dcassandra-foreground=yes "${jmx[@]}" -Dcassandra.ring_delay_ms=$delay -Dcassandra.skip_wait_for_gossip_to_settle=0 \
     -cp "$libs/*" org.apache.cassandra.service.CassandraDaemon
+}
+
+# cassandra_nodetool ARGUMENT… is Cassandra's nodetool, for cassandra-1. What it keeps in the home folder is the set's.
+cassandra_nodetool() {
+  local libs opens
+  libs=$(jars cassandra) || exit 1
+  mapfile -t opens < <(cassandra_opens)
+  java -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "${opens[@]}" -Duser.home="$root/conf" -Dlogback.configurationFile="$here/lib/logback.xml" \
+    -cp "$libs/*" org.apache.cassandra.tools.NodeTool -h 127.0.0.1 -p "$(port cassandra-jmx)" "$@"
 }
 
 # cassandra_joins ENGINE tells whether its nodes are to be started one after the other: Cassandra's, until all have joined.

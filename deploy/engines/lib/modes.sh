@@ -61,6 +61,7 @@ address_of() {
 # ports_of NODE names its ports, the one for clients first.
 ports_of() {
   case $1 in
+    cassandra-1) echo cassandra cassandra-storage cassandra-jmx ;; # nodetool's
     cassandra-*) echo cassandra cassandra-storage ;;
     kafka-*) echo "$1 $1-controller" ;;
     redis-*) if [ "$redis_mode" = cluster ]; then echo "$1 $1-bus"; else echo "$1"; fi ;;
