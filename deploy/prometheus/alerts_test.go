@@ -134,6 +134,9 @@ var situations = []situation{
 	{"tokens are signed with another key", "1h", map[string]string{
 		`dozaar_auth_tokens_total{result="accepted"}`: `0+20x50 1000+2x20`, `dozaar_auth_tokens_total{result="signature"}`: `0x50 0+18x20`,
 	}, []string{"DozaarTokensRefused"}},
+	{"one gateway has another secret", "1h", map[string]string{
+		`dozaar_auth_tokens_total{instance="b",result="accepted"}`: `0x800`, `dozaar_auth_tokens_total{instance="b",result="signature"}`: `0x50 0+15x20`,
+	}, []string{`DozaarTokensRefused{instance="b"}`}},
 	{"somebody tries keys", "1h", map[string]string{`dozaar_auth_tokens_total{result="key"}`: `0+15x800`}, nil},
 	{"few tokens at night, most refused", "1h", map[string]string{
 		`dozaar_auth_tokens_total{result="accepted"}`: `0+1x800`, `dozaar_auth_tokens_total{result="signature"}`: `0+5x800`,
