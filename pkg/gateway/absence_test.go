@@ -144,6 +144,10 @@ func TestAClientThatLeavesIsNoFailure(t *testing.T) {
 	if n := counted("unavailable"); n != 1 || !strings.Contains(log.String(), "WARN") {
 		t.Errorf("with the client there: %v counted as unavailable; log: %s", n, log.String())
 	}
+	w.event(t.Context(), s, "send:message", payload, func(...any) {})
+	if n := strings.Count(log.String(), "events fail"); n != 2 { // the log itself holds back what repeats, and says how often it was
+		t.Errorf("two failures are %d records: %s", n, log.String())
+	}
 	w.disconnected(s)
 	w.endBase()
 	w.stop()

@@ -75,9 +75,7 @@ func (g *Gateway) event(ctx context.Context, s *session, name string, payload js
 	}
 	g.metrics.events.WithLabelValues(label, code).Inc()
 	if !left && (errors.Is(visible, chat.ErrInternal) || errors.Is(visible, chat.ErrUnavailable)) {
-		g.sometimes.Do(func() {
-			g.log.LogAttrs(ctx, slog.LevelWarn, "events fail", slog.String("event", label), slog.Any("error", err))
-		})
+		g.log.LogAttrs(ctx, slog.LevelWarn, "events fail", slog.String("event", label), slog.Any("error", err))
 	}
 	ack(failure{Error: visible.Error(), Code: visible.Code, Field: visible.Field})
 	s.except(name, visible)

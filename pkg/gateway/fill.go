@@ -67,7 +67,7 @@ func (g *Gateway) fill(r *room) {
 		}
 		if err != nil {
 			g.metrics.fillFailures.Inc()
-			g.sometimes.Do(func() { g.log.Warn("rooms cannot be filled from the store", "error", err) })
+			g.log.Warn("rooms cannot be filled from the store", "error", err)
 		}
 		select {
 		case <-g.base.Done():

@@ -9,7 +9,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
-	"golang.org/x/time/rate"
 
 	"github.com/dozaar/dozaar/pkg/auth"
 	"github.com/dozaar/dozaar/pkg/chat"
@@ -120,8 +119,6 @@ type Gateway struct {
 	turns    *semaphore.Weighted // the same for joins
 	resyncs  chan struct{}
 	rechecks chan struct{}
-	// sometimes keeps what fails for every socket at once from filling the log; metrics count each.
-	sometimes rate.Sometimes
 	spawner
 
 	base    context.Context // ends with Run; what outlives one socket's event runs under it
@@ -135,16 +132,15 @@ const maxFills = 64
 func New(cfg Config) *Gateway {
 	base, endBase := context.WithCancel(context.Background())
 	g := &Gateway{
-		Config:    cfg,
-		log:       cfg.Logger.With("component", "gateway"),
-		metrics:   newMetrics(cfg.Registerer),
-		fills:     semaphore.NewWeighted(maxFills),
-		turns:     semaphore.NewWeighted(int64(max(1, cfg.Limits.JoinsAtOnce))),
-		resyncs:   make(chan struct{}, 1),
-		rechecks:  make(chan struct{}, 1),
-		sometimes: rate.Sometimes{Interval: time.Second},
-		base:      base,
-		endBase:   endBase,
+		Config:   cfg,
+		log:      cfg.Logger.With("component", "gateway"),
+		metrics:  newMetrics(cfg.Registerer),
+		fills:    semaphore.NewWeighted(maxFills),
+		turns:    semaphore.NewWeighted(int64(max(1, cfg.Limits.JoinsAtOnce))),
+		resyncs:  make(chan struct{}, 1),
+		rechecks: make(chan struct{}, 1),
+		base:     base,
+		endBase:  endBase,
 	}
 	g.sessions.init()
 	g.rooms.init()

@@ -112,7 +112,7 @@ func (g *Gateway) askAgain(ctx context.Context, users []chat.ID) (failed []chat.
 	for page := range slices.Chunk(users, recheckPage) {
 		if err := g.View.Asked(ctx, g.Instance, page, askedFor+askAgain); err != nil {
 			failed = append(failed, page...)
-			g.sometimes.Do(func() { g.log.Warn("say again about whom sockets have asked", "error", err) })
+			g.log.Warn("say again about whom sockets have asked", "error", err)
 		}
 	}
 	return failed
@@ -124,7 +124,7 @@ func (g *Gateway) stillUnknown(ctx context.Context, told []chat.PresenceChange) 
 		left, err := g.View.Missed(ctx, page)
 		unknown = append(unknown, left...)
 		if err != nil {
-			g.sometimes.Do(func() { g.log.Warn("look whether all changes of presence have been told", "error", err) })
+			g.log.Warn("look whether all changes of presence have been told", "error", err)
 		}
 	}
 	return unknown

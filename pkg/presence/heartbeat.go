@@ -40,8 +40,11 @@ func (l *Leases) Run(ctx context.Context) error {
 			l.cfg.Forgotten(ctx)
 		}
 		if (err == nil) != healthy {
-			healthy = err == nil
-			l.log.Info("presence: heartbeats", "healthy", healthy, "error", err)
+			if healthy = err == nil; healthy {
+				l.log.Info("presence: Redis takes heartbeats again")
+			} else {
+				l.log.Warn("presence: Redis does not take heartbeats", "error", err)
+			}
 		}
 		pause := time.Duration((0.9 + 0.2*rand.Float64()) * float64(l.table.unit))
 		if err != nil {

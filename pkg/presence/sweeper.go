@@ -67,8 +67,11 @@ func (s *Sweeper) Run(ctx context.Context) error {
 			return nil
 		}
 		if (err == nil) != healthy {
-			healthy = err == nil
-			s.log.Info("presence: sweeping", "healthy", healthy, "error", err)
+			if healthy = err == nil; healthy {
+				s.log.Info("presence: sweeping again")
+			} else {
+				s.log.Warn("presence: cannot sweep", "error", err)
+			}
 		}
 		// Sweepers that started together drift apart.
 		pause := time.Duration((0.75 + 0.5*rand.Float64()) * float64(s.cfg.Interval))

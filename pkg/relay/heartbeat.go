@@ -40,8 +40,11 @@ func (s *Sender) Run(ctx context.Context) error {
 		}
 		err := s.beat(ctx)
 		if ctx.Err() == nil && (err == nil) != healthy {
-			healthy = err == nil
-			s.log.Info("relay: heartbeats", "healthy", healthy, "error", err)
+			if healthy = err == nil; healthy {
+				s.log.Info("relay: Redis takes heartbeats again")
+			} else {
+				s.log.Warn("relay: Redis does not take heartbeats", "error", err)
+			}
 		}
 	}
 }

@@ -131,7 +131,7 @@ func (r *Receiver) read(ctx context.Context) error {
 		}
 		if err != nil {
 			if !broken {
-				r.log.Warn("relay: cannot read", "error", err)
+				r.log.Warn("relay: cannot read from Redis", "error", err)
 			}
 			broken = true
 			sleep(ctx, wait.NextBackOff())

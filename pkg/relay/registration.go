@@ -55,7 +55,7 @@ func (r *Receiver) registerFirst(ctx context.Context) bool {
 		if err == nil {
 			return true
 		}
-		r.log.Warn("relay: cannot register", "error", err)
+		r.log.Warn("relay: cannot register with Redis", "error", err)
 		sleep(ctx, wait.NextBackOff())
 	}
 	return false
@@ -75,7 +75,7 @@ func (r *Receiver) keepRegistered(ctx context.Context) error {
 		lost, err := r.registerOnce(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
-				r.log.Warn("relay: cannot register", "error", err)
+				r.log.Warn("relay: cannot register with Redis", "error", err)
 			}
 			continue
 		}
