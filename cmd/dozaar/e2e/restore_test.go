@@ -59,6 +59,9 @@ func TestStoreRestored(t *testing.T) {
 // tables, nodetool's import, the group set back. Before that, nothing gives a number.
 func TestCassandraRestored(t *testing.T) {
 	engines := ownEngines(t)
+	if testing.Short() {
+		t.Skip("it takes two minutes: TestStoreRestored is of the embedded store")
+	}
 	if engines.nodes("cassandra") != 1 {
 		t.Skip("a snapshot is of one node")
 	}
