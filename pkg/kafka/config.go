@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -72,6 +73,10 @@ func (c *Config) options(more ...kgo.Opt) []kgo.Opt {
 		// been answered, where it would let ten.
 		kgo.MetadataMinAge(time.Second),
 		kgo.RequestTimeoutOverhead(4 * time.Second),
+		// And one that is back is found within seconds. A dial that began before waits for the kernel's next try, each twice
+		// as late as the one before: after 1, 3 and 7 s. The library would wait 10 s for a dial, and 5 s between two.
+		kgo.DialTimeout(3 * time.Second),
+		kgo.RetryBackoffFn(backoff),
 	}
 	if c.Traces != nil { // a producer's records take the trace along, in a header
 		tracer := kotel.NewTracer(kotel.TracerProvider(c.Traces), kotel.TracerPropagator(propagation.TraceContext{}))
@@ -82,6 +87,12 @@ func (c *Config) options(more ...kgo.Opt) []kgo.Opt {
 	}
 	mechanism, _ := c.SASL.options() // defaults has looked at the error
 	return append(append(options, mechanism...), more...)
+}
+
+// backoff is how long to wait after so many failures: 250 ms, 500 ms, then a second, each by up to a fifth sooner or later.
+func backoff(fails int) time.Duration {
+	d := min(250*time.Millisecond<<min(max(fails-1, 0), 10), time.Second)
+	return time.Duration((0.8 + 0.4*rand.Float64()) * float64(d))
 }
 
 // clientLog gives the client library's log to slog. What it calls information is of interest only when
