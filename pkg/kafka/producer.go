@@ -64,6 +64,12 @@ func (c *ProducerConfig) defaults() error {
 	return nil
 }
 
+// recordPatience is how long the client tries to deliver a record, also when its publisher has been told that it could not be
+// learned in time. Were it as short as a delivery may take, records would be given up while the requests that have them wait
+// for a connection. The client then writes those without the records, which Kafka does not answer, and what follows on the
+// connection waits until the request is given up.
+const recordPatience = time.Minute
+
 // Producer publishes events. It is safe for concurrent use.
 type Producer struct {
 	cfg     ProducerConfig
@@ -90,7 +96,7 @@ func NewProducer(cfg ProducerConfig, codec Encoder) (*Producer, error) {
 	name, bounds := "producer", []kgo.Opt{
 		kgo.MaxBufferedRecords(cfg.MaxBufferedRecords),
 		kgo.MaxBufferedBytes(cfg.MaxBufferedBytes),
-		kgo.RecordDeliveryTimeout(max(cfg.DeliveryTimeout, time.Second)), // the client allows no less; publish does
+		kgo.RecordDeliveryTimeout(recordPatience),
 	}
 	if cfg.Patient {
 		name, bounds = "patient producer", []kgo.Opt{kgo.MaxBufferedRecords(math.MaxInt32), kgo.UnknownTopicRetries(-1)}
@@ -157,7 +163,8 @@ func (p *Producer) refused() error {
 }
 
 // PublishMessage returns nil when all in-sync replicas have the message, chat.ErrUnavailable (wrapped)
-// when that could not be learned in time, and another error when no retry would help.
+// when that could not be learned in time, and another error when no retry would help. What was unavailable may still
+// arrive within a minute.
 func (p *Producer) PublishMessage(ctx context.Context, m chat.Message) error {
 	value, err := p.codec.EncodeMessage(m)
 	if err != nil {

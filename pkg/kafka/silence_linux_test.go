@@ -1,6 +1,7 @@
 package kafka_test
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/kafka"
+	"github.com/dozaar/dozaar/schemas"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,6 +26,25 @@ func TestBackFromSilence(t *testing.T) {
 	if err := p.PublishMessage(t.Context(), message(chat.NewID(), "hello")); err != nil {
 		t.Errorf("a publish failed though the broker was back in time: %v", err)
 	}
+}
+
+// What a publisher has stopped waiting for is delivered all the same: a client that gave it up, too, would write a request without it.
+func TestDeliveredAfterSilence(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, 1)
+	silent := newSilent(t, l.broker.Addr())
+	p := l.producer(func(c *kafka.ProducerConfig) { c.Brokers, c.DeliveryTimeout = []string{silent.address}, time.Second })
+	if err := p.PublishMessage(t.Context(), message(chat.NewID(), "hello")); !errors.Is(err, chat.ErrUnavailable) {
+		t.Errorf("a publish into silence: %v; want ErrUnavailable", err)
+	}
+	time.Sleep(3 * time.Second) // a dial fails, and the record is older than its publisher would wait
+	silent.heal()
+	admin := l.admin()
+	eventually(t, "the message is in the log", func() bool {
+		ends, err := admin.ListEndOffsets(t.Context(), schemas.TopicMessages)
+		end, _ := ends.Lookup(schemas.TopicMessages, 0)
+		return err == nil && end.Offset == 1
+	})
 }
 
 // silent is an address whose connections are not taken, nor refused, until it is healed. It then leads to another one.
