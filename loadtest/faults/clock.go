@@ -37,15 +37,18 @@ func Now() Time {
 `
 )
 
-// buildWrongClock makes that program.
-func buildWrongClock(ctx context.Context, dir string) (string, error) {
-	program := filepath.Join(dir, "dozaar-clock")
+// buildWrongClock makes that program. All of it is compiled, for all of it uses the time: that takes minutes, unless Go's
+// cache has it from the last time, and is done before engines run beside it.
+func buildWrongClock(ctx context.Context, dir string) error {
+	say("building a dozaar with a wrong clock; the first time it takes minutes")
 	overlay, err := wrongClockOverlay(ctx, dir)
 	if err != nil {
-		return "", err
+		return err
 	}
-	return program, buildAs(ctx, program, "-overlay", overlay)
+	return buildAs(ctx, wrongClockProgram(dir), "-overlay", overlay)
 }
+
+func wrongClockProgram(dir string) string { return filepath.Join(dir, "dozaar-clock") }
 
 // wrongClockOverlay writes what the compiler is to take in place of the toolchain's own files.
 func wrongClockOverlay(ctx context.Context, dir string) (path string, err error) {
@@ -81,12 +84,8 @@ func wrongClockOverlay(ctx context.Context, dir string) (path string, err error)
 func clockKinds() (all []kind) {
 	for _, role := range []string{gateway, deliver, presence} {
 		all = append(all, kind{
-			name: "clock-" + role, set: single, within: others,
+			name: "clock-" + role, set: single, within: others, wrongClock: true,
 			what: fmt.Sprintf("one %s of two started again with its clock a minute fast or slow, and after 30 s with the right one", role),
-			before: func(ctx context.Context, s *stage) (err error) {
-				s.wrongClock, err = buildWrongClock(ctx, filepath.Dir(s.product.program))
-				return err
-			},
 			do: func(ctx context.Context, s *stage) error {
 				one := s.product.named(role + "-1")
 				right, env := one.program, one.env
@@ -96,7 +95,7 @@ func clockKinds() (all []kind) {
 				}
 				s.fault("%s is started again with its clock off by %s", one.name, off)
 				return s.doAll(ctx, one.stop, func() error {
-					one.program, one.env = s.wrongClock, slices.Concat(env, []string{clockVariable + "=" + off})
+					one.program, one.env = wrongClockProgram(filepath.Dir(right)), slices.Concat(env, []string{clockVariable + "=" + off})
 					return nil
 				}, s.start(one), s.pause(ctx, 30*time.Second), one.stop, func() error {
 					one.program, one.env = right, env

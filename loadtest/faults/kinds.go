@@ -21,6 +21,7 @@ type kind struct {
 	// conflicts may be told of through what is broken here, and the word be lost.
 	losesConflicts bool
 	root           bool                                      // it needs root
+	wrongClock     bool                                      // it needs the program whose clock is wrong
 	before         func(ctx context.Context, s *stage) error // before the product starts; may be nil
 	do             func(ctx context.Context, s *stage) error // makes the fault and heals it
 }
@@ -170,8 +171,7 @@ type stage struct {
 	note    func(string)
 	undoing []func() error // last first, once the product has stopped
 
-	link       *link  // where the kind has one
-	wrongClock string // a program, where the kind has one
+	link *link // where the kind has one
 }
 
 func (s *stage) undo(do func() error) { s.undoing = append(s.undoing, do) }

@@ -30,6 +30,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -122,6 +123,11 @@ func play(ctx context.Context, o options, drawn []kind) (code int, err error) {
 	program, err := build(ctx, o.dir)
 	if err != nil {
 		return 2, err
+	}
+	if slices.ContainsFunc(drawn, func(k kind) bool { return k.wrongClock }) {
+		if err := buildWrongClock(ctx, o.dir); err != nil {
+			return 2, err
+		}
 	}
 	for len(drawn) > 0 {
 		n := 1
