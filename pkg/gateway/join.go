@@ -153,7 +153,9 @@ func (g *Gateway) replay(ctx context.Context, s *session, r *room, cursor int64)
 			if err := s.conn.Drain(ctx, replayPending); err != nil {
 				return err
 			}
-			s.emit("new:message", m)
+			if !r.show(s, m) {
+				return chat.ErrNotFound // put out meanwhile
+			}
 			cursor = m.Seq
 		}
 		g.metrics.replayed.Add(float64(len(page)))

@@ -123,6 +123,17 @@ func (r *room) seek(s *session, known int64, afterSeq *int64) (last, cursor int6
 	return last, cursor, recovered
 }
 
+// show sends a replayed message to the socket, if that is still here.
+func (r *room) show(s *session, m chat.Message) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sockets[s] == nil {
+		return false
+	}
+	s.emit("new:message", m)
+	return true
+}
+
 // goLive makes the socket live if it has been sent everything up to the room's last, or is no longer here.
 func (r *room) goLive(s *session, cursor int64) bool {
 	r.mu.Lock()

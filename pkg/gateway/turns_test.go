@@ -10,6 +10,7 @@ import (
 
 	"github.com/dozaar/dozaar/pkg/auth"
 	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/relay"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -167,5 +168,49 @@ func TestAJoinDoesNotWaitForEver(t *testing.T) {
 		}
 		w.turns.Release(1)
 		w.must(s, "join:conversation", obj{"conversationId": room})
+	})
+}
+
+// drainConn does something each time before a message is replayed.
+type drainConn struct {
+	*fakeConn
+	drained func()
+}
+
+func (c drainConn) Drain(context.Context, int) error {
+	c.drained()
+	return nil
+}
+
+// Who is removed while missed messages are replayed to them is shown no more of those.
+func TestReplayEndsWithMembership(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		bea, sam := newUser("Bea"), newUser("Sam")
+		room := w.conversation(bea, sam)
+		for range 5 {
+			w.put(room, bea, "missed")
+		}
+		s := w.newSession(auth.Identity{User: sam, ExpiresAt: time.Now().Add(time.Hour)})
+		conn := drainConn{fakeConn: &fakeConn{}}
+		times := 0
+		conn.drained = func() {
+			if times++; times != 3 {
+				return
+			}
+			c, err := w.store.RemoveMember(t.Context(), room, sam.ID)
+			if err != nil {
+				t.Error(err)
+			}
+			w.Receive(t.Context(), relay.Envelope{Members: &relay.Members{ConversationID: room, Revision: c.Revision, Removed: sam.ID}})
+		}
+		w.connected(s, conn)
+		defer w.disconnected(s)
+		if ack := w.do(s, "join:conversation", obj{"conversationId": room, "afterSeq": 0}); ack["code"] != "not_found" {
+			t.Errorf("answered %v", ack)
+		}
+		if got := conn.seqs(); len(got) != 2 {
+			t.Errorf("shown %v; want the two from before the removal", got)
+		}
 	})
 }
