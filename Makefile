@@ -84,7 +84,7 @@ test-store: need-go ## the Cassandra store's tests, and the Kafka consumer's tha
 # on-store is the same on the engines of the environment; without their addresses it fails.
 .PHONY: on-store
 on-store:
-	CI_ENGINES=1 DOZAAR_TEST_CASSANDRA=$$DOZAAR_CASSANDRA_HOSTS go test -count=1 -timeout 10m ./pkg/store/cassandra
+	CI_ENGINES=1 DOZAAR_TEST_CASSANDRA=$$DOZAAR_CASSANDRA_HOSTS go test -count=1 -timeout 30m ./pkg/store/cassandra
 	CI_ENGINES=1 DOZAAR_TEST_KAFKA=$$DOZAAR_KAFKA_BROKERS go test -count=1 -timeout 10m -run TestReal ./pkg/kafka
 
 .PHONY: bench-sockets

@@ -117,12 +117,22 @@ func (p *proxy) lose() {
 	maps.Copy(p.lost, p.open)
 }
 
+// proxied is the configuration of a store that knows Cassandra by a proxy alone.
+func proxied(t *testing.T) (Config, *proxy) {
+	t.Helper()
+	cfg := migrated(t)
+	if len(cfg.Hosts) > 1 {
+		t.Skip("of a cluster the driver finds the other nodes, which are not behind the proxy")
+	}
+	p := newProxy(t, cfg.Hosts[0])
+	cfg.Hosts = []string{p.listener.Addr().String()}
+	return cfg, p
+}
+
 // A Cassandra that wakes up tells requests that have waited for too long so, without saying which: the number of the
 // request is 0 in its answer. The driver closes the connection for it, and that is an absence like any other.
 func TestOverloadedWithoutANumber(t *testing.T) {
-	cfg := migrated(t)
-	p := newProxy(t, cfg.Hosts[0])
-	cfg.Hosts = []string{p.listener.Addr().String()}
+	cfg, p := proxied(t)
 	s := open(t, cfg)
 	const text = "Query timed out before it could start"
 	body := append([]byte{0, 0, 0x10, 0x01, 0, byte(len(text))}, text...) // Overloaded
@@ -146,9 +156,8 @@ func TestOverloadedWithoutANumber(t *testing.T) {
 
 // Connections over a network that was cut may stay silent for long after it is back. They are given up, and new ones serve.
 func TestSilentConnectionsAreGivenUp(t *testing.T) {
-	cfg := migrated(t)
-	p := newProxy(t, cfg.Hosts[0])
-	cfg.Hosts, cfg.Timeout = []string{p.listener.Addr().String()}, 2*time.Second
+	cfg, p := proxied(t)
+	cfg.Timeout = 2 * time.Second
 	s := open(t, cfg)
 	if err := s.Ping(t.Context()); err != nil {
 		t.Fatal(err)
@@ -172,9 +181,8 @@ func TestSilentConnectionsAreGivenUp(t *testing.T) {
 
 // While Cassandra is away every call says so, in bounded time; when it is back the same store goes on by itself.
 func TestAway(t *testing.T) {
-	cfg := migrated(t)
-	p := newProxy(t, cfg.Hosts[0])
-	cfg.Hosts, cfg.Timeout = []string{p.listener.Addr().String()}, time.Second
+	cfg, p := proxied(t)
+	cfg.Timeout = time.Second
 	s := open(t, cfg)
 	m := message(chat.NewID(), 1, "x")
 	if err := s.PutMessages(t.Context(), []chat.StoredMessage{m}); err != nil {
@@ -218,9 +226,7 @@ func TestAway(t *testing.T) {
 
 // A caller's deadline is kept though Cassandra says nothing.
 func TestDeadline(t *testing.T) {
-	cfg := migrated(t)
-	p := newProxy(t, cfg.Hosts[0])
-	cfg.Hosts = []string{p.listener.Addr().String()}
+	cfg, p := proxied(t)
 	s := open(t, cfg)
 	p.set(false, true)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
