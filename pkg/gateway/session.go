@@ -35,8 +35,8 @@ type session struct {
 	joined map[chat.ID]*room
 	// marked counts, by message, the marks of this socket whose `message:read` it must not get itself.
 	marked map[chat.ID]int
-	// typing holds where the socket said it is typing, and when it last said so to others.
-	typing map[chat.ID]time.Time
+	// typing holds the conversations where the socket has said that it types.
+	typing map[chat.ID]typingTurn
 	// untold are typing changes on their way to the relay, in order; telling: the first of them is being told.
 	untold  []typingWord
 	telling bool
@@ -54,7 +54,7 @@ func (g *Gateway) newSession(id auth.Identity) *session {
 		refusals: rate.NewLimiter(g.Limits.Refusals.PerSecond, g.Limits.Refusals.Burst),
 		joined:   map[chat.ID]*room{},
 		marked:   map[chat.ID]int{},
-		typing:   map[chat.ID]time.Time{},
+		typing:   map[chat.ID]typingTurn{},
 		asked:    map[chat.ID]struct{}{},
 	}
 }

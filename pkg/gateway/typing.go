@@ -9,8 +9,12 @@ import (
 	"github.com/dozaar/dozaar/pkg/relay"
 )
 
-// typingThrottle is how often one socket's `typing:start` goes out: more tell nobody anything new.
-const typingThrottle = time.Second
+// typingThrottle is how often one socket's `typing:start` goes out: more tell nobody anything new. Who stops in between
+// and starts again is told of at once, typingBurst times in a row.
+const (
+	typingThrottle = time.Second
+	typingBurst    = 5
+)
 
 // typingTime bounds the telling; it is worth nothing later.
 const typingTime = 2 * time.Second
@@ -100,19 +104,30 @@ func (g *Gateway) relayTyping(ctx context.Context, t relay.Typing) error {
 	return g.Relay.Send(ctx, envelopes)
 }
 
+// typingTurn is what a socket said of its typing in a conversation.
+type typingTurn struct {
+	since time.Time // when others were last told that it types; zero: it does not
+	next  time.Time // when they may be told again, but for the burst
+}
+
 // turnTyping notes what the socket says and tells whether others must hear it.
 func (s *session) turnTyping(conversation chat.ID, typing bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	since, was := s.typing[conversation]
+	t, now := s.typing[conversation], time.Now()
+	was := !t.since.IsZero()
 	if !typing {
-		delete(s.typing, conversation)
+		t.since = time.Time{}
+		s.typing[conversation] = t
 		return was
 	}
-	if was && time.Since(since) < typingThrottle {
+	if was && now.Sub(t.since) < typingThrottle || t.next.Sub(now) > (typingBurst-1)*typingThrottle {
 		return false
 	}
-	s.typing[conversation] = time.Now()
+	if t.next.Before(now) {
+		t.next = now
+	}
+	s.typing[conversation] = typingTurn{now, t.next.Add(typingThrottle)}
 	return true
 }
 
@@ -120,8 +135,8 @@ func (s *session) turnTyping(conversation chat.ID, typing bool) bool {
 func (s *session) types(conversation chat.ID, ttl time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	since, typing := s.typing[conversation]
-	return typing && time.Since(since) < ttl
+	since := s.typing[conversation].since
+	return !since.IsZero() && time.Since(since) < ttl
 }
 
 // queueTyping puts a word behind those that are to be told, in their order. It is true for the first, with
@@ -148,11 +163,7 @@ func (s *session) nextTyping() (t typingWord, more bool) {
 	return s.untold[0], true
 }
 
-func (s *session) forgetTyping(conversation chat.ID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.typing, conversation)
-}
+func (s *session) forgetTyping(conversation chat.ID) { s.turnTyping(conversation, false) }
 
 // receiveTyping shows it to the room. It ends here after the TTL, whatever became of the sender's gateway.
 func (g *Gateway) receiveTyping(t *relay.Typing) {

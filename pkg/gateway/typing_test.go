@@ -112,6 +112,41 @@ func TestTypingIsThrottled(t *testing.T) {
 	})
 }
 
+// Nor does it help to stop in between; but who stops and starts again as people do is shown at once.
+func TestTypingThatStopsInBetweenIsThrottled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.Limits.Typing = Bucket{1e9, 1e9}
+		bea, sam := newUser("Bea"), newUser("Sam")
+		room := w.conversation(bea, sam)
+		other, beas := w.join(bea, room)
+		s, _ := w.join(sam, room)
+		seen := func() (on, off int) { return len(beas.events("user:typing")), len(beas.events("user:stopped_typing")) }
+		turn := func(pause time.Duration) {
+			w.must(s, "typing:start", obj{"conversationId": room})
+			time.Sleep(pause)
+			w.must(s, "typing:stop", obj{"conversationId": room})
+			time.Sleep(pause)
+		}
+		for range 1000 {
+			turn(5 * time.Millisecond)
+		}
+		if on, off := seen(); on < 10 || on > 10+typingBurst || off != on {
+			t.Errorf("in ten seconds told %d times, and %d times that it ended", on, off)
+		}
+		time.Sleep(typingBurst * typingThrottle)
+		before, _ := seen()
+		for range typingBurst {
+			turn(100 * time.Millisecond)
+		}
+		if on, off := seen(); on != before+typingBurst || off != on {
+			t.Errorf("of %d turns told %d, and %d times that it ended", typingBurst, on-before, off-before)
+		}
+		w.disconnected(other)
+		w.disconnected(s)
+	})
+}
+
 // hungRelay answers nothing until it is told to, as a Redis that hangs.
 type hungRelay struct {
 	*world
