@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -59,8 +60,12 @@ type Webhook struct {
 	metrics *webhookMetrics
 }
 
-// postsAtOnce is how many notifications of one partition are posted beside each other.
-const postsAtOnce = 16
+// At once, of one partition: so many posts, and so many notifications that are posted or wait to be tried again. Where that many
+// fail it is the marketplace that is away, and the others wait in Kafka rather than end in the dead letters.
+const (
+	postsAtOnce = 64
+	triesAtOnce = 256
+)
 
 // NewWebhook returns one.
 func NewWebhook(cfg WebhookConfig) *Webhook {
@@ -74,7 +79,7 @@ func NewWebhook(cfg WebhookConfig) *Webhook {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 2 * postsAtOnce
+	transport.MaxIdleConnsPerHost = postsAtOnce
 	return &Webhook{cfg: cfg, metrics: newWebhookMetrics(cfg.Registerer), client: &http.Client{
 		Timeout: cfg.Timeout, Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -86,21 +91,42 @@ func (*Webhook) Topics() []string { return []string{schemas.TopicNotifications} 
 
 // Worker is the worker of one assignment of a partition of chat.notifications.
 func (w *Webhook) Worker(string, int32) kafka.Worker {
-	return kafka.InOrder(func(ctx context.Context, records []kafka.Record) error {
-		group, ctx := errgroup.WithContext(ctx)
-		group.SetLimit(postsAtOnce)
-		for _, r := range records {
-			group.Go(func() error { return w.one(ctx, r) })
+	return webhookWorker{w, make(chan struct{}, postsAtOnce)}
+}
+
+// webhookWorker deals with notifications beside each other, so that one that fails holds up none of other users.
+type webhookWorker struct {
+	*Webhook
+	posting chan struct{} // has room for the posts at once
+}
+
+// Run implements kafka.Worker.
+func (w webhookWorker) Run(ctx context.Context, from kafka.Records) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(triesAtOnce)
+	for {
+		records, err := from.Take(ctx)
+		if err != nil {
+			_ = group.Wait()
+			return err
 		}
-		return group.Wait()
-	})
+		for _, r := range records {
+			group.Go(func() error {
+				err := w.one(ctx, r)
+				if err == nil {
+					from.Done(r.Position)
+				}
+				return err
+			})
+		}
+	}
 }
 
 // Close ends idle connections.
 func (w *Webhook) Close() { w.client.CloseIdleConnections() }
 
 // one posts a record's notification. It fails only when ctx has ended.
-func (w *Webhook) one(ctx context.Context, r kafka.Record) error {
+func (w webhookWorker) one(ctx context.Context, r kafka.Record) error {
 	var n chat.Notification
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		var err error
@@ -121,13 +147,24 @@ func (w *Webhook) one(ctx context.Context, r kafka.Record) error {
 		return w.bury(ctx, r, err)
 	}
 	_, err = backoff.Retry(ctx, func() (struct{}, error) {
-		return struct{}{}, w.post(ctx, n.ID, body)
+		return struct{}{}, w.postInTurn(ctx, n.ID, body)
 	}, backoff.WithMaxElapsedTime(w.cfg.Patience))
 	if err != nil {
 		return w.bury(ctx, r, fmt.Errorf("webhook: %w", err))
 	}
 	w.metrics.posts.WithLabelValues("taken").Inc()
 	return nil
+}
+
+// postInTurn is one attempt, when there is room for it.
+func (w webhookWorker) postInTurn(ctx context.Context, id chat.ID, body []byte) error {
+	select {
+	case w.posting <- struct{}{}:
+		defer func() { <-w.posting }()
+		return w.post(ctx, id, body)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // bury returns when the dead letters have the record. A worker that is stopped buries nothing.
@@ -177,7 +214,8 @@ func (w *Webhook) post(ctx context.Context, id chat.ID, body []byte) error {
 	case status == http.StatusRequestTimeout || status == http.StatusTooEarly || status == http.StatusTooManyRequests || status >= 500:
 		err := fmt.Errorf("answered %s", answer.Status)
 		if seconds, parseErr := strconv.Atoi(answer.Header.Get("Retry-After")); parseErr == nil && seconds > 0 {
-			return errors.Join(err, backoff.RetryAfter(min(seconds, longestRetryAfter)))
+			after := time.Duration(min(seconds, longestRetryAfter)) * time.Second
+			return errors.Join(err, &backoff.RetryAfterError{Duration: after + rand.N(after/4)}) // not all of them at the same moment
 		}
 		return err
 	default:

@@ -254,6 +254,78 @@ func TestNobodyAnswers(t *testing.T) {
 	}
 }
 
+// Notifications that nobody takes hold up none that come with them or after them, and are dead when their patience has ended.
+func TestWhatFailsHoldsNobodyUp(t *testing.T) {
+	for name, fail := range map[string]http.HandlerFunc{
+		"an error":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
+		"no answer": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"come later": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "2")
+			w.WriteHeader(http.StatusTooManyRequests)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHook(t, 200)
+			var notes []chat.Notification
+			failing := map[string]bool{}
+			for i := range 60 {
+				notes = append(notes, note())
+				if i < 40 {
+					failing[notes[i].ID.String()] = true
+				}
+			}
+			late := 0 // came when others had failed for good; h.mu guards it
+			h.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body) // only then it is noticed when the client hangs up
+				if failing[r.Header.Get("webhook-id")] {
+					fail(w, r)
+					return
+				}
+				h.mu.Lock()
+				if len(h.dead) > 0 {
+					late++
+				}
+				h.mu.Unlock()
+			})
+			h.take(WebhookConfig{Patience: 4 * time.Second, Timeout: 2 * time.Second}, notes...)
+			if len(h.dead) != len(failing) {
+				t.Errorf("%d dead, want %d", len(h.dead), len(failing))
+			}
+			if late > 0 {
+				t.Errorf("%d were held up", late)
+			}
+		})
+	}
+}
+
+// Those that were asked to come later do not come before, nor all at the same moment.
+func TestRetryAfterHasJitter(t *testing.T) {
+	h := newHook(t, 200)
+	var again []time.Duration // h.mu guards it, and began
+	began := map[string]time.Time{}
+	h.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		id := r.Header.Get("webhook-id")
+		if at, before := began[id]; before {
+			again = append(again, time.Since(at))
+			return
+		}
+		began[id] = time.Now()
+		w.Header().Set("Retry-After", "2")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	var notes []chat.Notification
+	for range 30 {
+		notes = append(notes, note())
+	}
+	h.take(WebhookConfig{}, notes...)
+	if first, last := slices.Min(again), slices.Max(again); len(again) != 30 || first < 2*time.Second || last-first < 100*time.Millisecond {
+		t.Errorf("%d came again after %v to %v", len(again), first, last)
+	}
+}
+
 // What is late is worth nothing: it is neither posted nor dead.
 func TestALateNotificationIsPassedOver(t *testing.T) {
 	h := newHook(t, 200)
