@@ -213,12 +213,22 @@ func (w *Webhook) post(ctx context.Context, id chat.ID, body []byte) error {
 		return nil
 	case status == http.StatusRequestTimeout || status == http.StatusTooEarly || status == http.StatusTooManyRequests || status >= 500:
 		err := fmt.Errorf("answered %s", answer.Status)
-		if seconds, parseErr := strconv.Atoi(answer.Header.Get("Retry-After")); parseErr == nil && seconds > 0 {
-			after := time.Duration(min(seconds, longestRetryAfter)) * time.Second
-			return errors.Join(err, &backoff.RetryAfterError{Duration: after + rand.N(after/4)}) // not all of them at the same moment
+		if after := w.retryAfter(answer.Header.Get("Retry-After")); after > 0 {
+			return errors.Join(err, &backoff.RetryAfterError{Duration: after + rand.N(after/4+1)}) // not all of them at the same moment
 		}
 		return err
 	default:
 		return backoff.Permanent(fmt.Errorf("answered %s", answer.Status))
 	}
+}
+
+// retryAfter is how long a Retry-After asks to wait: so many seconds, or until a date.
+func (w *Webhook) retryAfter(header string) time.Duration {
+	if seconds, err := strconv.Atoi(header); err == nil {
+		return time.Duration(min(seconds, longestRetryAfter)) * time.Second
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return min(at.Sub(w.cfg.Clock()), longestRetryAfter*time.Second)
+	}
+	return 0
 }

@@ -326,6 +326,25 @@ func TestRetryAfterHasJitter(t *testing.T) {
 	}
 }
 
+func TestRetryAfterIsSecondsOrADate(t *testing.T) {
+	now := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	w := NewWebhook(WebhookConfig{Clock: func() time.Time { return now }})
+	for header, want := range map[string]time.Duration{
+		"":                              0,
+		"7":                             7 * time.Second,
+		"-7":                            -7 * time.Second,
+		"9223372037":                    longestRetryAfter * time.Second,
+		"soon":                          0,
+		"Sat, 31 Jan 2026 12:00:30 GMT": 30 * time.Second,
+		"Sat, 31 Jan 2026 11:59:00 GMT": -time.Minute,
+		"Sat, 31 Jan 9999 12:00:00 GMT": longestRetryAfter * time.Second,
+	} {
+		if got := w.retryAfter(header); got != want {
+			t.Errorf("%q is %v, want %v", header, got, want)
+		}
+	}
+}
+
 // What is late is worth nothing: it is neither posted nor dead.
 func TestALateNotificationIsPassedOver(t *testing.T) {
 	h := newHook(t, 200)
