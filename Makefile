@@ -69,7 +69,7 @@ test-fast: need-go ## the Go tests without -race and without a browser
 .PHONY: model
 model: need-go ## tens of thousands of random histories of the numbering rules, and hundreds of who is online
 	go test -run Model -timeout 30m ./streams/deliver -rapid.checks=20000
-	go test -run Model -timeout 30m ./pkg/presence -rapid.checks=300
+	go test -run Model -timeout 60m ./pkg/presence -rapid.checks=300
 
 .PHONY: engines engines-down
 engines: ## real Kafka, Cassandra, Redis and a schema registry without Docker; then source the file that it names. ENGINES=cluster, ENGINES_REDIS=sentinel or cluster
