@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"time"
 
 	"github.com/dozaar/dozaar/pkg/chat"
@@ -119,6 +120,7 @@ func (s *session) turnTyping(conversation chat.ID, typing bool) bool {
 	if !typing {
 		t.since = time.Time{}
 		s.typing[conversation] = t
+		maps.DeleteFunc(s.typing, func(_ chat.ID, t typingTurn) bool { return t.since.IsZero() && !t.next.After(now) })
 		return was
 	}
 	if was && now.Sub(t.since) < typingThrottle || t.next.Sub(now) > (typingBurst-1)*typingThrottle {

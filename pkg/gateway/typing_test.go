@@ -142,6 +142,11 @@ func TestTypingThatStopsInBetweenIsThrottled(t *testing.T) {
 		if on, off := seen(); on != before+typingBurst || off != on {
 			t.Errorf("of %d turns told %d, and %d times that it ended", typingBurst, on-before, off-before)
 		}
+		time.Sleep(typingBurst * typingThrottle)
+		s.forgetTyping(chat.NewID())
+		if len(s.typing) > 0 {
+			t.Errorf("remembered for ever: %v", s.typing)
+		}
 		w.disconnected(other)
 		w.disconnected(s)
 	})
