@@ -96,8 +96,8 @@ bench-pipeline: need-go ## what a message costs each process and engine, beside 
 	go run ./loadtest/pipeline
 
 .PHONY: bench-cold
-bench-cold: build ## a deliver that knows nothing is given a message of each of 100,000 conversations within a minute; starts its own engines; writes docs/benchmarks/pipeline.md
-	deploy/engines/with.sh go run ./loadtest/cold -publish
+bench-cold: need-go ## a deliver that knows nothing is given a message of each of 100,000 conversations within a minute; starts its own engines; writes docs/benchmarks/pipeline.md
+	go run ./loadtest/cold -publish
 
 .PHONY: compare
 compare: need-go need-node ## Dozaar beside Node's socket.io, NestJS with Kafka and Cassandra, and Centrifuge; starts its own engines; writes docs/benchmarks/comparison.md

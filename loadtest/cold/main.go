@@ -2,25 +2,21 @@
 // conversations, so that each has to be looked up before its message can be numbered; beside it, the same with a deliver
 // that knows them all.
 //
-//	deploy/engines/with.sh go run ./loadtest/cold     100,000 conversations, each touched once in a minute
+//	go run ./loadtest/cold     100,000 conversations, each touched once in a minute
 //
-// The engines are those of the environment and are written to. Conversations go straight into the store and messages straight
-// into the topic, as gateways publish them; what is measured is deliver, by its own metrics. It needs bin/dozaar.
+// It starts engines and roles itself. Conversations go straight into the store and messages straight into the topic, as
+// gateways publish them; what is measured is deliver, by its own metrics.
 package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	mathrand "math/rand/v2"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -28,6 +24,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dozaar/dozaar/loadtest/bench"
+	"github.com/dozaar/dozaar/loadtest/stack"
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/kafka"
 	"github.com/dozaar/dozaar/pkg/store/cassandra"
@@ -58,29 +55,28 @@ func measure(ctx context.Context, out io.Writer, count int, during time.Duration
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a folder for this run
-	var key [32]byte
-	_, _ = rand.Read(key[:]) // never fails, by its contract
-	env := append(os.Environ(), "DOZAAR_DATA_DIR="+dir, "DOZAAR_JWT_SECRET="+hex.EncodeToString(key[:]), "DOZAAR_LOG_LEVEL=warn")
-	for _, command := range []string{"migrate", "schemas apply", "topics apply"} {
-		cmd := exec.CommandContext(ctx, "bin/dozaar", strings.Fields(command)...) //nolint:gosec // words of this file
-		cmd.Env = env
-		if said, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("dozaar %s: %w\n%s", command, err, said)
-		}
+	engines, err := stack.StartEngines(ctx, "cold")
+	if err != nil {
+		return err
 	}
-	producer, err := connect(ctx)
+	defer func() { err = errors.Join(err, engines.Stop()) }()
+	product, err := stack.StartProduct(ctx, engines, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, product.Stop()) }()
+	producer, err := connect(ctx, engines, product)
 	if err != nil {
 		return err
 	}
 	defer producer.Close(context.WithoutCancel(ctx)) //nolint:errcheck // each record was waited for
 	fmt.Fprintf(os.Stderr, "making %d conversations\n", count)
-	conversations, err := populate(ctx, count)
+	conversations, err := populate(ctx, engines, count)
 	if err != nil {
 		return err
 	}
 	var rows strings.Builder
-	d := &role{env: env, log: filepath.Join(dir, "deliver.log")}
-	defer func() { err = errors.Join(err, d.stop()) }()
+	deliver := product.Named(stack.Deliver)
 	for _, pass := range []struct {
 		name string
 		cold bool
@@ -90,12 +86,12 @@ func measure(ctx context.Context, out io.Writer, count int, during time.Duration
 		{"the third, deliver knowing them all", false},
 	} {
 		if pass.cold {
-			if err := errors.Join(d.stop(), d.start(ctx)); err != nil {
+			if err := errors.Join(deliver.Stop(), deliver.Start(ctx)); err != nil {
 				return err
 			}
 		}
 		fmt.Fprintln(os.Stderr, pass.name)
-		row, err := d.touch(ctx, producer, conversations, during)
+		row, err := touch(ctx, deliver, producer, conversations, during)
 		if err != nil {
 			return fmt.Errorf("%s: %w", pass.name, err)
 		}
@@ -114,8 +110,8 @@ func measure(ctx context.Context, out io.Writer, count int, during time.Duration
 func thousands(n int) string { return fmt.Sprintf("%d,%03d", n/1000, n%1000) }
 
 // connect makes a producer like a gateway's.
-func connect(ctx context.Context) (*kafka.Producer, error) {
-	client, err := registry.New(nil, os.Getenv("DOZAAR_SCHEMA_REGISTRY_URL"))
+func connect(ctx context.Context, engines *stack.Engines, product *stack.Product) (*kafka.Producer, error) {
+	client, err := registry.New(nil, "http://"+product.Named(stack.Registry).Admin)
 	if err != nil {
 		return nil, err
 	}
@@ -124,14 +120,12 @@ func connect(ctx context.Context) (*kafka.Producer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return kafka.NewProducer(kafka.ProducerConfig{Config: kafka.Config{Brokers: strings.Split(os.Getenv("DOZAAR_KAFKA_BROKERS"), ",")}}, codec)
+	return kafka.NewProducer(kafka.ProducerConfig{Config: kafka.Config{Brokers: engines.Kafka()}}, codec)
 }
 
 // populate makes conversations of two: a buyer of its own each, and sellers that have a hundred.
-func populate(ctx context.Context, count int) ([]chat.Conversation, error) {
-	store, err := cassandra.Open(ctx, cassandra.Config{
-		Hosts: strings.Split(os.Getenv("DOZAAR_CASSANDRA_HOSTS"), ","), Keyspace: os.Getenv("DOZAAR_CASSANDRA_KEYSPACE"),
-	})
+func populate(ctx context.Context, engines *stack.Engines, count int) ([]chat.Conversation, error) {
+	store, err := cassandra.Open(ctx, cassandra.Config{Hosts: engines.Cassandra(), Keyspace: "dozaar"})
 	if err != nil {
 		return nil, err
 	}
@@ -158,8 +152,8 @@ func populate(ctx context.Context, count int) ([]chat.Conversation, error) {
 }
 
 // touch publishes a message to each conversation, spread over the time, and waits until deliver has stored them all.
-func (d *role) touch(ctx context.Context, producer *kafka.Producer, conversations []chat.Conversation, during time.Duration) (row string, err error) {
-	before, err := d.look(ctx)
+func touch(ctx context.Context, deliver *stack.Service, producer *kafka.Producer, conversations []chat.Conversation, during time.Duration) (row string, err error) {
+	before, err := look(ctx, deliver)
 	if err != nil {
 		return "", err
 	}
@@ -185,7 +179,7 @@ func (d *role) touch(ctx context.Context, producer *kafka.Producer, conversation
 	var now sight
 	parked := 0.0
 	for last, moved := 0.0, time.Now(); ; {
-		if now, err = d.look(ctx); err != nil {
+		if now, err = look(ctx, deliver); err != nil {
 			return "", err
 		}
 		stored := now.stored.count() - before.stored.count()

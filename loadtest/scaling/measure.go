@@ -137,7 +137,7 @@ func (r *rig) run(ctx context.Context, p point) (o outcome, err error) {
 		return o, err
 	}
 	for name, pid := range product.PIDs() {
-		if !strings.HasPrefix(name, "gateway") && name != "registry" {
+		if !strings.HasPrefix(name, "gateway") && name != stack.Registry {
 			pids[name] = pid
 		}
 	}

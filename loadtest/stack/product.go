@@ -27,7 +27,7 @@ const (
 	GatewayB = "gateway B"
 	Deliver  = "deliver"
 	Presence = "presence"
-	registry = "registry" // not on a message's way
+	Registry = "registry" // not on a message's way
 )
 
 // Roles are those that a message costs something.
@@ -76,8 +76,8 @@ func (p *Product) registry(ctx context.Context) error {
 		return err
 	}
 	p.env = append(p.env, "DOZAAR_SCHEMA_REGISTRY_URL=http://"+address)
-	s := &Service{Name: registry, Admin: address, probe: "http://" + address + "/subjects"}
-	return p.launch(ctx, s, p.env, p.Program, registry, "--listen", address, "--dir", filepath.Join(p.Dir, registry))
+	s := &Service{Name: Registry, Admin: address, probe: "http://" + address + "/subjects"}
+	return p.launch(ctx, s, p.env, p.Program, "registry", "--listen", address, "--dir", filepath.Join(p.Dir, Registry))
 }
 
 // prepare makes what the roles want to find.
