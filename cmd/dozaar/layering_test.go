@@ -30,7 +30,7 @@ var layers = [][]string{
 	// loadtest/sockets measures pkg/socketio; the rest of loadtest knows the product as a client, from outside.
 	// loadtest/pipeline imports nothing of it, but the engines' client libraries, whose cost is its floor; loadtest/cold
 	// fills the store and the topic itself, loadtest/presence measures leases and the announcer.
-	{"cmd/", "schemas/generate", "loadtest", "loadtest/faults", "loadtest/sockets", "loadtest/pipeline", "loadtest/compare", "loadtest/cold", "loadtest/presence", "deploy/"},
+	{"cmd/", "schemas/generate", "loadtest", "loadtest/faults", "loadtest/sockets", "loadtest/pipeline", "loadtest/compare", "loadtest/cold", "loadtest/presence", "loadtest/drain", "loadtest/scaling", "deploy/"},
 }
 
 func layerOf(pkg string) int {

@@ -121,7 +121,7 @@ func newMessageWorker(d *Deliver) *messageWorker {
 		return false, chat.ErrNotFound
 	}
 `, ``},
-				{"pkg/gateway/join.go", `; !member {
+				{"pkg/gateway/members.go", `; !member {
 `, `; !member && false {
 `},
 			},

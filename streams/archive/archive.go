@@ -37,6 +37,8 @@ type Config struct {
 	Logger     *slog.Logger          // discard
 	Registerer prometheus.Registerer // none
 	Clock      func() time.Time      // time.Now
+
+	idle time.Duration // without a record, until it looks what is due; a second
 }
 
 func (c Config) withDefaults() Config {
@@ -100,7 +102,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := a.learn(files); err != nil {
 		return err
 	}
-	err = kafka.Read(ctx, kafka.ReadConfig{Config: a.Kafka, Topics: names, From: a.from, Once: a.Once, Patience: a.Patience}, a.take)
+	err = kafka.Read(ctx, kafka.ReadConfig{Config: a.Kafka, Topics: names, From: a.from, Once: a.Once, Patience: a.Patience, Interval: a.idle}, a.take)
 	if errors.Is(err, kafka.ErrLogChanged) { // what was taken may not be there to be taken again
 		return errors.Join(fmt.Errorf("start it again, to go on or to hear why it cannot: %w", err), a.flush(func(*part) bool { return true }))
 	}

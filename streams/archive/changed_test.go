@@ -37,6 +37,7 @@ func (w *world) begin(clock func() time.Time) (ended func() error) {
 	var once sync.Once
 	cfg := w.config()
 	cfg.Once, cfg.Every = false, time.Hour
+	cfg.idle = time.Minute // the clock is asked first when there is a record
 	cfg.Clock = func() time.Time {
 		once.Do(func() { close(taken) })
 		return clock()
