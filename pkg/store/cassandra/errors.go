@@ -73,6 +73,7 @@ func transient(err error) bool {
 		gocql.ErrNoConnections, gocql.ErrNoConnectionsStarted, gocql.ErrConnectionClosed, gocql.ErrSessionClosed, gocql.ErrTimeoutNoResponse,
 		gocql.ErrTooManyTimeouts, gocql.ErrUnavailable, gocql.ErrHostQueryFailed, gocql.ErrNoStreams, gocql.ErrNoHosts,
 		context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, errContended,
+		context.Canceled, // a connection's own: the caller's is told apart before
 	} {
 		if errors.Is(err, known) {
 			return true
