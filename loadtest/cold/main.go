@@ -97,7 +97,7 @@ func measure(ctx context.Context, out io.Writer, count int, during time.Duration
 		}
 		fmt.Fprintf(&rows, "| %s | %s |\n", pass.name, row)
 	}
-	text := fmt.Sprintf("%s conversations, a message to each within %v, in no order.\n\n", thousands(count), during) +
+	text := fmt.Sprintf("%s conversations, a message to each within %v, in no order.\n\n", bench.Thousands(count), during) +
 		"| deliver is given | stored a second | record to stored: p50 s | p99 s | most parked at once | CPU of deliver, µs a message | its memory, MB |\n" +
 		"|---|--:|--:|--:|--:|--:|--:|\n" + rows.String()
 	if publish {
@@ -106,8 +106,6 @@ func measure(ctx context.Context, out io.Writer, count int, during time.Duration
 	_, err = io.WriteString(out, text)
 	return err
 }
-
-func thousands(n int) string { return fmt.Sprintf("%d,%03d", n/1000, n%1000) }
 
 // connect makes a producer like a gateway's.
 func connect(ctx context.Context, engines *stack.Engines, product *stack.Product) (*kafka.Producer, error) {
@@ -125,7 +123,7 @@ func connect(ctx context.Context, engines *stack.Engines, product *stack.Product
 
 // populate makes conversations of two: a buyer of its own each, and sellers that have a hundred.
 func populate(ctx context.Context, engines *stack.Engines, count int) ([]chat.Conversation, error) {
-	store, err := cassandra.Open(ctx, cassandra.Config{Hosts: engines.Cassandra(), Keyspace: "dozaar"})
+	store, err := cassandra.Open(ctx, cassandra.Config{Hosts: engines.Cassandra(), Keyspace: stack.Keyspace})
 	if err != nil {
 		return nil, err
 	}

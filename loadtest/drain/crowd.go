@@ -7,11 +7,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 
 	"github.com/dozaar/dozaar/loadtest/client"
 	"github.com/dozaar/dozaar/loadtest/history"
+	"github.com/dozaar/dozaar/loadtest/load"
 )
 
 // perSecond is how many of the crowd connect in a second at first.
@@ -27,25 +27,16 @@ type crowd struct {
 	gone, back []time.Duration
 }
 
-func newCrowd(gateways []string, secret string, n int) *crowd {
+func newCrowd(target *load.Dozaar, n int) *crowd {
 	c := &crowd{}
 	for i := range n {
-		user := uuid.New()
+		user := load.Member{ID: uuid.New(), Name: fmt.Sprintf("idle%d", i)}
 		c.devices = append(c.devices, client.New(client.Config{
-			Name: fmt.Sprintf("idle%d", i), User: user, Gateways: gateways, Record: c.record, Stats: &c.stats, Seed: uint64(i),
-			Token: func() string { return token(secret, user) },
+			Name: user.Name, User: user.ID, Gateways: target.Gateways(), Record: c.record, Stats: &c.stats, Seed: uint64(i),
+			Token: func() string { return target.Token(user) },
 		}))
 	}
 	return c
-}
-
-func token(secret string, user uuid.UUID) string {
-	claims := jwt.MapClaims{"sub": user.String(), "username": "idle", "exp": time.Now().Add(time.Hour).Unix()}
-	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(secret))
-	if err != nil {
-		panic("drain: " + err.Error()) // HS256 signs anything with any secret
-	}
-	return signed
 }
 
 func (c *crowd) record(e history.Event) {

@@ -82,7 +82,7 @@ func (p plan) measure(ctx context.Context) (text string, err error) {
 	defer func() { err = errors.Join(err, product.Stop()) }()
 	one, other := product.Named(stack.GatewayA), product.Named(stack.GatewayB)
 	urls := []string{"http://" + one.Listen, "http://" + other.Listen}
-	crowd := newCrowd(urls, product.Secret, p.sockets)
+	crowd := newCrowd(load.NewDozaar(urls, []byte(product.Secret)), p.sockets)
 	idle, leave := context.WithCancel(ctx)
 	defer leave()
 	if err := crowd.connect(idle); err != nil {

@@ -77,9 +77,6 @@ type stage struct {
 	faults  converse.Faults
 }
 
-// keyspace is the product's.
-const keyspace = "dozaar"
-
 // recipients is how many of a conversation do not send.
 const recipients = 2
 
@@ -159,7 +156,7 @@ func (s *stage) build(ctx context.Context) error {
 	}
 	maps.Copy(s.pids, s.product.PIDs())
 	s.relay = openRelay(s.engines.Redis())
-	if s.tables, err = openTables(s.engines.Cassandra(), keyspace); err != nil {
+	if s.tables, err = openTables(s.engines.Cassandra(), stack.Keyspace); err != nil {
 		return err
 	}
 	talks, err := s.product.Meet(ctx, s.plan.conversations, 1+recipients)
@@ -211,7 +208,7 @@ func (s *stage) openFloors(ctx context.Context, talks []converse.Conversation) e
 		case "kafka":
 			open.Addresses, open.Records = s.engines.Kafka(), records
 		case "cassandra":
-			open.Addresses, open.Keyspace, open.Conversations = s.engines.Cassandra(), keyspace, s.ids
+			open.Addresses, open.Keyspace, open.Conversations = s.engines.Cassandra(), stack.Keyspace, s.ids
 		case "redis":
 			continue // opened with the entries of each rate
 		case "sockets":

@@ -36,7 +36,7 @@ func measureSteady(ctx context.Context, p plan, r *server, child *bench.Child) (
 	}
 	u, seconds := after.since(before), after.at.Sub(before.at).Seconds()
 	perHour := 3600 / seconds / float64(p.users)
-	table := fmt.Sprintf("**Leases:** %s users of one gateway, a TTL of %s, watched for %.0f s.\n\n", thousands(p.users), p.ttl, seconds)
+	table := fmt.Sprintf("**Leases:** %s users of one gateway, a TTL of %s, watched for %.0f s.\n\n", bench.Thousands(p.users), p.ttl, seconds)
 	table += "| | measured | a million users, ten gateways |\n|---|---:|---:|\n"
 	million := 1e6 / float64(p.users)
 	row := func(what string, value float64, form string) {
@@ -69,7 +69,7 @@ func measureStorm(ctx context.Context, p plan, r *server, child *bench.Child) (s
 	}
 	u, n := after.since(before), float64(p.storm)
 	slices.Sort(a.Batches)
-	table := fmt.Sprintf("**A storm:** %s users arrive at that gateway at once, and each is told to %d others.\n\n| | |\n|---|---:|\n", thousands(p.storm), peers)
+	table := fmt.Sprintf("**A storm:** %s users arrive at that gateway at once, and each is told to %d others.\n\n| | |\n|---|---:|\n", bench.Thousands(p.storm), peers)
 	table += fmt.Sprintf("| all have leases after | %.2f s |\n", a.Written/1000)
 	table += fmt.Sprintf("| a batch of %d: median, longest | %.1f ms, %.1f ms |\n", batch, bench.Median(a.Batches), a.Batches[len(a.Batches)-1])
 	table += fmt.Sprintf("| all are told after | %.1f s |\n", a.Announced/1000)
@@ -86,11 +86,4 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-func thousands(n int) string {
-	if n < 1000 {
-		return fmt.Sprint(n)
-	}
-	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
 }

@@ -134,7 +134,7 @@ func comeOnline(ctx context.Context, r *server, store *sqlite.Store, seller chat
 	for end := time.Now().Add(5 * time.Second); envelopes.Load()%comings != 0 && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond) // what is still on its way
 	}
-	return fmt.Sprintf("| %s | %d | %.0f | %.0f | %d | %.1f ms | %.1f ms |\n", thousands(conversations), people.Load()/comings,
+	return fmt.Sprintf("| %s | %d | %.0f | %.0f | %d | %.1f ms | %.1f ms |\n", bench.Thousands(conversations), people.Load()/comings,
 		bench.Median(operations), bench.Median(kib), envelopes.Load()/comings, bench.Median(finding.ms), bench.Median(whole)), nil
 }
 

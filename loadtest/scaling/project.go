@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/dozaar/dozaar/loadtest/bench"
 )
 
 // costs are what each thing costs by itself, each the slope between two points of a series. CPU is in seconds.
@@ -166,7 +168,7 @@ func projection(all []market, c costs) string {
 	for _, m := range all {
 		n := m.project(c)
 		fmt.Fprintf(&out, "| %s | %s | %.0f (%s) | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f |\n",
-			grouped(int(m.messages)), grouped(int(m.sockets)), n.gateways, n.why, n.delivers, n.partitions, n.brokers, n.nodes, n.shards, n.network/1e6)
+			bench.Thousands(int(m.messages)), bench.Thousands(int(m.sockets)), n.gateways, n.why, n.delivers, n.partitions, n.brokers, n.nodes, n.shards, n.network/1e6)
 	}
 	return out.String()
 }

@@ -24,7 +24,7 @@ func tables(all []result) string {
 		for _, v := range r.values {
 			o := r.outcomes[v]
 			own := o.perMessage("gateway") + o.perMessage("deliver") + o.perMessage("presence")
-			fmt.Fprintf(&out, "| %s | %.1f | %.0f | **%.0f** |", grouped(v), o.messages/o.seconds, o.deliveries/o.seconds, own)
+			fmt.Fprintf(&out, "| %s | %.1f | %.0f | **%.0f** |", bench.Thousands(v), o.messages/o.seconds, o.deliveries/o.seconds, own)
 			for _, k := range kinds {
 				fmt.Fprintf(&out, " %.0f |", o.perMessage(k))
 			}
@@ -39,18 +39,10 @@ func (r result) sockets(out *strings.Builder) {
 	fmt.Fprintf(out, "\n| %s | gateways' CPU, %% of a core | presence's | Redis' | gateways' memory, MB | Redis' |\n|--:|--:|--:|--:|--:|--:|\n", r.name)
 	for _, v := range r.values {
 		o := r.outcomes[v]
-		fmt.Fprintf(out, "| %s | %.1f | %.1f | %.1f | %.0f | %.0f |\n", grouped(v), 100*o.cores["gateway"], 100*o.cores["presence"], 100*o.cores["redis"],
+		fmt.Fprintf(out, "| %s | %.1f | %.1f | %.1f | %.0f | %.0f |\n", bench.Thousands(v), 100*o.cores["gateway"], 100*o.cores["presence"], 100*o.cores["redis"],
 			o.bytes["gateway"]/1e6, o.bytes["redis"]/1e6)
 	}
 }
 
 // perMessage is µs of CPU.
 func (o outcome) perMessage(kind string) float64 { return 1e6 * o.cores[kind] * o.seconds / o.messages }
-
-// grouped writes a number with its thousands apart.
-func grouped(n int) string {
-	if n < 1000 {
-		return fmt.Sprint(n)
-	}
-	return fmt.Sprintf("%s,%03d", grouped(n/1000), n%1000)
-}

@@ -30,6 +30,9 @@ const (
 	Registry = "registry" // not on a message's way
 )
 
+// Keyspace is where its tables are.
+const Keyspace = "dozaar"
+
 // Roles are those that a message costs something.
 var Roles = []string{GatewayA, GatewayB, Deliver, Presence}
 

@@ -17,9 +17,6 @@ import (
 // patience is how long a process may take to start, and to end.
 const patience = time.Minute
 
-// PID is the process's number.
-func (s *Service) PID() int { return s.cmd.Process.Pid }
-
 // Service is one process that stays.
 type Service struct {
 	Name    string
@@ -31,6 +28,9 @@ type Service struct {
 	cmd     *exec.Cmd
 	ended   chan struct{} // closed when it has ended
 }
+
+// PID is the process's number.
+func (s *Service) PID() int { return s.cmd.Process.Pid }
 
 // Services are processes in the order of their start, with a log each in Dir.
 type Services struct {
