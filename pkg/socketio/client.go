@@ -25,6 +25,7 @@ type client struct {
 	mu       sync.Mutex // guards what follows
 	sockets  []*Socket  // left ones stay until their namespace is joined again; changed with inbound held as well
 	newcomer *newcomer  // nil while there is a namespace
+	letIn    bool       // the answer to a CONNECT is out, its socket not yet among sockets
 	gone     bool       // the session is over
 }
 
@@ -50,6 +51,14 @@ func (c *client) disarm() {
 	}
 }
 
+// admit is called before the client hears that it is in: from then on it belongs to a namespace.
+func (c *client) admit() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.letIn = true
+	c.disarm()
+}
+
 // overdue ends a connection that belongs to no namespace.
 func (c *client) overdue(reason string) {
 	if c.idle() {
@@ -65,6 +74,9 @@ func (c *client) idle() bool {
 }
 
 func (c *client) idleLocked() bool {
+	if c.letIn {
+		return false
+	}
 	for _, s := range c.sockets {
 		if !s.over {
 			return false

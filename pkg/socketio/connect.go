@@ -50,11 +50,10 @@ func (c *client) connect(p packet) (reason string) {
 	// Not a child of the session's context, which would keep a table of such: client.cut cancels it.
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	c.mu.Lock()
-	c.sockets = append(c.sockets, s)
+	c.sockets, c.letIn = append(c.sockets, s), false
 	if c.gone {
 		s.cut()
 	}
-	c.disarm()
 	c.mu.Unlock()
 	c.sess.known.Store(true)
 	c.srv.metrics.connects.Inc()

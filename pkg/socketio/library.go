@@ -145,6 +145,7 @@ func (c *libraryConn) Write(data io.Reader, _ *enginepacket.Options, _ engine.Se
 	}
 	switch text := buffer.Bytes(); text[0] {
 	case typeConnect:
+		c.client.admit()
 		c.client.sess.send(textFrame(engineMessage, text))
 	case typeConnectError:
 		j := c.client.joining

@@ -162,6 +162,19 @@ func TestTheOldestMakesRoom(t *testing.T) {
 	expect(t, joined, `42/chat,["still","here"]`)
 }
 
+// TestNobodyWhoIsInMakesRoom opens a connection as soon as another one has heard that it is in.
+func TestNobodyWhoIsInMakesRoom(t *testing.T) {
+	r := newRig(t, Config{MaxUnjoined: 1}, one(echoed()))
+	for range 300 {
+		joined := r.websocket()
+		join(t, joined)
+		r.polling()
+		joined.send(`42/chat,["still","here"]`)
+		expect(t, joined, `42/chat,["still","here"]`)
+		joined.close()
+	}
+}
+
 // TestAFloodLocksNobodyOut serves who joins while somebody opens connections as fast as they can.
 func TestAFloodLocksNobodyOut(t *testing.T) {
 	const most = 200
