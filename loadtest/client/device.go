@@ -26,6 +26,8 @@ type Config struct {
 	Seed     uint64
 	// Speed is how many bytes a second the device reads, until it is told to Hurry; 0: as many as come.
 	Speed int64
+	// Forgetful has the device forget with its connection what it has been shown, as a page does that is loaded anew.
+	Forgetful bool
 	// OnShown is called for each message that is shown or paged, in order, with nothing locked. May be nil.
 	OnShown func(*Device, Stored)
 }

@@ -82,6 +82,9 @@ func (d *Device) disconnected(why error) {
 		r.out()
 		r.joining, r.leaving, r.marking = false, false, false
 		r.tryAt = time.Time{}
+		if d.Forgetful {
+			r.cursor, r.live = 0, 0
+		}
 	}
 	d.Stats.Connected.Add(-1)
 	d.record(history.Event{Kind: history.Disconnected, Note: why.Error()})

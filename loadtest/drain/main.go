@@ -4,8 +4,8 @@
 //	go run ./loadtest/drain             writes docs/benchmarks/deploy.md
 //	QUICK=1 go run ./loadtest/drain     500 sockets; prints only
 //
-// Two gateways, a deliver and a presence run on engines that it starts. Idle clients connect to the first gateway and come
-// back as the official client does. Meanwhile people talk at both gateways, of which everything is written down and judged
+// Two gateways, a deliver and a presence run on engines that it starts. Clients connect to the first gateway and come
+// back as the official client does: idle ones first, then such as join a conversation and ask for what they have missed. Meanwhile people talk at both gateways, of which everything is written down and judged
 // (loadtest/history), and others talk at the second gateway alone, whose latency is compared with what it was before.
 package main
 
@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -27,30 +28,36 @@ import (
 	"github.com/dozaar/dozaar/loadtest/stack"
 )
 
+// joinsAtOnce is the default of DOZAAR_JOINS_AT_ONCE.
+const joinsAtOnce = 16
+
 // page gets what was measured.
 const page = "docs/benchmarks/deploy.md"
 
 // plan is what is measured.
 type plan struct {
-	sockets int           // idle, at the gateway that is drained
+	sockets int           // at the gateway that is drained
 	over    time.Duration // over which it closes them
 	rate    float64       // messages a second, at both gateways, and as many at the other one alone
 	quiet   time.Duration // before
+	missed  int           // messages that each client asks for when it is back; 0: the clients are idle
+	joins   int           // DOZAAR_JOINS_AT_ONCE
 }
 
 func main() {
-	p := plan{10_000, 12 * time.Second, 20, 30 * time.Second}
+	p := plan{sockets: 10_000, over: 12 * time.Second, rate: 20, quiet: 30 * time.Second, missed: 20}
 	quick := os.Getenv("QUICK") == "1"
 	if quick {
-		p = plan{500, 5 * time.Second, 20, 10 * time.Second}
+		p.sockets, p.over, p.quiet = 500, 5*time.Second, 10*time.Second
 	}
-	flag.IntVar(&p.sockets, "sockets", p.sockets, "idle sockets at the gateway that is drained")
+	flag.IntVar(&p.sockets, "sockets", p.sockets, "sockets at the gateway that is drained")
 	flag.DurationVar(&p.over, "over", p.over, "the time over which they are closed (DOZAAR_DRAIN_OVER)")
 	flag.Float64Var(&p.rate, "rate", p.rate, "messages a second of those whose every message is judged, and of those whose latency is measured")
 	flag.DurationVar(&p.quiet, "quiet", p.quiet, "how long before it the latency is measured")
+	flag.IntVar(&p.missed, "missed", p.missed, "messages that each client has missed when it is back")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	text, err := p.measure(ctx)
+	text, err := p.table(ctx)
 	stop()
 	if err == nil {
 		fmt.Println(text)
@@ -64,31 +71,61 @@ func main() {
 	}
 }
 
-func (p plan) measure(ctx context.Context) (text string, err error) {
+// table measures clients that are idle, and clients that catch up: as many at once as by default, and all at once.
+func (p plan) table(ctx context.Context) (string, error) {
+	idle, turns, atOnce := p, p, p
+	idle.missed, idle.joins, turns.joins, atOnce.joins = 0, joinsAtOnce, joinsAtOnce, p.sockets
+	var text strings.Builder
+	fmt.Fprintf(&text, "Measured on: %s.\n\n| | idle clients | each in a conversation, %d messages behind; %d joins at once | the same, all joins at once |\n|---|---|---|---|\n",
+		strings.Join(bench.Machine(), "; "), p.missed, joinsAtOnce)
+	var columns [][]row
+	for _, variant := range []plan{idle, turns, atOnce} {
+		rows, err := variant.measure(ctx)
+		if err != nil {
+			return "", fmt.Errorf("%d messages behind, %d joins at once: %w", variant.missed, variant.joins, err)
+		}
+		fmt.Fprintln(os.Stderr, rows)
+		columns = append(columns, rows)
+	}
+	for i, r := range columns[0] {
+		fmt.Fprintf(&text, "| %s | %s | %s | %s |\n", r.what, r.was, columns[1][i].was, columns[2][i].was)
+	}
+	return text.String(), nil
+}
+
+func (p plan) measure(ctx context.Context) (rows []row, err error) {
 	dir, err := os.MkdirTemp("", "dozaar-drain-")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a folder for this run
 	engines, err := stack.StartEngines(ctx, "drain")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, engines.Stop()) }()
-	product, err := stack.StartProduct(ctx, engines, dir, "DOZAAR_DRAIN_OVER="+p.over.String(), "DOZAAR_SHUTDOWN_TIMEOUT="+(p.over+20*time.Second).String())
+	product, err := stack.StartProduct(ctx, engines, dir, "DOZAAR_DRAIN_OVER="+p.over.String(), "DOZAAR_SHUTDOWN_TIMEOUT="+(p.over+20*time.Second).String(), fmt.Sprintf("DOZAAR_JOINS_AT_ONCE=%d", p.joins))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, product.Stop()) }()
 	one, other := product.Named(stack.GatewayA), product.Named(stack.GatewayB)
 	urls := []string{"http://" + one.Listen, "http://" + other.Listen}
-	crowd := newCrowd(load.NewDozaar(urls, []byte(product.Secret)), p.sockets)
-	idle, leave := context.WithCancel(ctx)
+	target := load.NewDozaar(urls, []byte(product.Secret))
+	defer target.Close()
+	crowd := newCrowd(target, p.sockets)
+	there, leave := context.WithCancel(ctx)
 	defer leave()
-	if err := crowd.connect(idle); err != nil {
-		return "", err
+	if err := crowd.connect(there); err != nil {
+		return nil, err
 	}
 	fmt.Fprintf(os.Stderr, "%d sockets are open\n", p.sockets)
+	if p.missed > 0 {
+		if err := crowd.talk(ctx, p.missed); err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(os.Stderr, "in a conversation each, %d messages in it\n", p.missed)
+	}
 
 	m := &measurement{plan: p, one: one, other: other, crowd: crowd, phases: make(chan string, 3)}
 	group, talking := errgroup.WithContext(ctx)
@@ -102,7 +139,7 @@ func (p plan) measure(ctx context.Context) (text string, err error) {
 		return err
 	})
 	if err := group.Wait(); err != nil {
-		return "", err
+		return nil, err
 	}
 	return m.report(others)
 }

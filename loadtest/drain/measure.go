@@ -51,7 +51,7 @@ func (m *measurement) drain(ctx context.Context, note func(string)) error {
 		return err
 	}
 	m.took = time.Since(begun)
-	if err := errors.Join(m.crowd.all(ctx), m.one.Start(ctx)); err != nil {
+	if err := errors.Join(m.crowd.all(ctx), m.crowd.caughtUp(ctx), m.one.Start(ctx)); err != nil {
 		return err
 	}
 	m.most = resident(m.other)
@@ -82,44 +82,46 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
+// row is a line of the table.
+type row struct{ what, was string }
+
 // report fails where anything was found, or somebody did not come back.
-func (m *measurement) report(others string) (string, error) {
+func (m *measurement) report(others string) ([]row, error) {
 	for _, r := range []load.Result{m.judged, m.others} {
 		if r.Verdict.ExitCode() != 0 {
 			var said strings.Builder
 			r.Verdict.Print(&said)
-			return "", errors.New(said.String())
+			return nil, errors.New(said.String())
 		}
 	}
 	parts, err := load.Phases(history.File(others))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	gone, back := m.crowd.noted()
+	gone, back, caught := m.crowd.noted()
 	if len(gone) != m.sockets || len(back) != m.sockets {
-		return "", fmt.Errorf("of %d clients %d were cut and %d came back, each once", m.sockets, len(gone), len(back))
+		return nil, fmt.Errorf("of %d clients %d were cut and %d came back, each once", m.sockets, len(gone), len(back))
 	}
 	last := len(gone) - 1
 	calm, busy := parts[quiet], parts[draining]
 	counts := m.judged.Verdict.Counts
-	rows := []struct{ what, was string }{
+	caughtUp := ""
+	if len(caught) > 0 {
+		caughtUp = fmt.Sprintf("%s to %s; %d", seconds(caught[0]), seconds(caught[len(caught)-1]), most(caught))
+	}
+	return []row{
 		{"sockets of the gateway that was told to stop; over which time", fmt.Sprintf("%d; %v", m.sockets, m.over)},
 		{"it ended after", seconds(m.took)},
 		{"clients were cut from, to; most within a second", fmt.Sprintf("%s to %s; %d", seconds(gone[0]), seconds(gone[last]), most(gone))},
 		{"clients were back at the other from, to; most within a second", fmt.Sprintf("%s to %s; %d", seconds(back[0]), seconds(back[last]), most(back))},
+		{"they had caught up from, to; most within a second", caughtUp},
 		{"messages of people at both gateways, acknowledged and judged; findings", fmt.Sprintf("%d, on %d devices, of which %d reconnections; none", counts.Acked, counts.Devices, counts.Reconnects)},
 		{"people at the other gateway: delivered, p50, p99 before", latency(calm.Delivered)},
 		{"the same while it drained", latency(busy.Delivered)},
 		{"p99 while it drained, of that before", fmt.Sprintf("%.2f times", float64(busy.Delivered.P99)/float64(calm.Delivered.P99))},
 		{"memory of the gateway with the sockets, MB", fmt.Sprintf("%.0f", m.full)},
 		{"memory of the other one, before and with them, MB", fmt.Sprintf("%.0f; %.0f", m.before, m.most)},
-	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "Measured on: %s.\n\n| | |\n|---|---|\n", strings.Join(bench.Machine(), "; "))
-	for _, r := range rows {
-		fmt.Fprintf(&text, "| %s | %s |\n", r.what, r.was)
-	}
-	return text.String(), nil
+	}, nil
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }

@@ -48,14 +48,13 @@ func (l *lanes) add(entries []entry) {
 }
 
 // run works on a conversation until nothing of it waits.
-func (l *lanes) run(conversation chat.ID, mine slot) error {
+func (l *lanes) run(conversation chat.ID, mine *turn) error {
 	for {
-		end, err := l.slots.wait(l.ctx, mine)
-		if err != nil {
-			return err
+		err := mine.wait(l.ctx)
+		if err == nil {
+			err = l.do(mine.into(l.ctx), l.take(conversation))
 		}
-		err = l.do(l.ctx, l.take(conversation))
-		end()
+		mine.end()
 		if err != nil {
 			return err
 		}

@@ -207,41 +207,189 @@ func TestEachConversationGoesItsOwnWay(t *testing.T) {
 	})
 }
 
+// busyStore does one thing after the other. Who has waited for too long is answered by an error, and was worked for all the same.
+type busyStore struct {
+	*outside
+	takes, patience time.Duration
+	away            bool // all fail at once
+
+	mu      sync.Mutex // guards what follows
+	free    time.Time  // when it has done all that it was asked
+	asked   int        // calls under way
+	mostYet int
+}
+
+var errBusy = errors.New("no answer in time")
+
+func (s *busyStore) work() error {
+	s.mu.Lock()
+	s.asked++
+	s.mostYet = max(s.mostYet, s.asked)
+	if now := time.Now(); s.free.Before(now) {
+		s.free = now
+	}
+	if s.away {
+		s.free = time.Now()
+	} else {
+		s.free = s.free.Add(s.takes)
+	}
+	wait, away := time.Until(s.free), s.away
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.asked--
+	}()
+	time.Sleep(min(wait, s.patience))
+	if away || wait > s.patience {
+		return errBusy
+	}
+	return nil
+}
+
+func (s *busyStore) Heads(ctx context.Context, ids []chat.ID) (map[chat.ID]chat.Head, error) {
+	if err := s.work(); err != nil {
+		return nil, err
+	}
+	return s.Memory.Heads(ctx, ids)
+}
+
+func (s *busyStore) PutMessages(ctx context.Context, m []chat.StoredMessage) error {
+	if err := s.work(); err != nil {
+		return err
+	}
+	return s.Memory.PutMessages(ctx, m)
+}
+
+func (s *busyStore) PutInboxes(ctx context.Context, h []chat.Head) error {
+	if err := s.work(); err != nil {
+		return err
+	}
+	return s.Memory.PutInboxes(ctx, h)
+}
+
+// deliverAll gives a worker a message of each of so many conversations.
+func deliverAll(t *testing.T, o *outside, store Store, owners Owners, conversations int) *assigned {
+	t.Helper()
+	cfg := Config{Store: store, Owners: owners, Sender: o, DeadLetters: o, Publisher: o, Decoder: o, Registerer: o.registry}
+	var batch []kafka.Record
+	for i := range conversations {
+		batch = append(batch, o.record(int64(i), says(i, simID('c', i), ann, 0, "hello")))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	from := assign(cancel, batch)
+	ended := make(chan error)
+	go func() { ended <- New(cfg).Worker(schemas.TopicMessages, 0).Run(ctx, from) }()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	return from
+}
+
+// A store that has more to do than it can is not given ever more until every answer comes too late.
+func TestAnOverloadedStoreGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const conversations = 20_000
+		s := &busyStore{outside: newOutside(t), takes: 500 * time.Microsecond, patience: 6 * time.Second}
+		from := deliverAll(t, s.outside, s, s, conversations)
+		time.Sleep(conversations*3*s.takes + 5*time.Second)
+		synctest.Wait()
+		if done := from.count(); done != conversations {
+			t.Errorf("%d of %d are done", done, conversations)
+		}
+		if most := 2 * 512 * 2; s.mostYet > most { // each reads two things
+			t.Errorf("up to %d calls beside each other, want at most %d", s.mostYet, most)
+		}
+	})
+}
+
+// A store that was away is not asked by all who have waited in the same moment.
+func TestAStoreThatIsBackIsNotOverrun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const conversations = 20_000
+		s := &busyStore{outside: newOutside(t), takes: 500 * time.Microsecond, patience: 6 * time.Second, away: true}
+		from := deliverAll(t, s.outside, s, s, conversations)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if parked := s.count("dozaar_deliver_parked_conversations", ""); parked != conversations {
+			t.Errorf("%v are parked, want all", parked)
+		}
+		s.mu.Lock()
+		s.away, s.mostYet = false, 0
+		s.mu.Unlock()
+		time.Sleep(conversations*3*s.takes + 10*time.Second)
+		synctest.Wait()
+		if done := from.count(); done != conversations {
+			t.Errorf("%d of %d are done", done, conversations)
+		}
+		if s.mostYet > 512*2 {
+			t.Errorf("up to %d calls beside each other, want at most %d", s.mostYet, 512*2)
+		}
+	})
+}
+
+// hungRedis does not answer.
+type hungRedis struct{}
+
+func (hungRedis) Owners(ctx context.Context, _, _ []chat.ID) (byUser, byConversation map[chat.ID][]string, err error) {
+	<-ctx.Done()
+	return nil, nil, ctx.Err()
+}
+
+// A Redis that hangs makes telling late, and storing not.
+func TestWhoWaitsForRedisHasNoSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const conversations = 10_000
+		s, _ := slow(t)
+		deliverAll(t, s.outside, s, hungRedis{}, conversations)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if n := s.count("dozaar_deliver_messages_numbered_total", ""); n != conversations {
+			t.Errorf("%v of %d are stored", n, conversations)
+		}
+	})
+}
+
 // What waits for a slot when the partition is taken away leaves no slot taken.
 func TestSlotsAreGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var parked atomic.Int64
 		s := newSlots(1, time.Second, func(change int) { parked.Add(int64(change)) })
-		first, second, third := s.ask(), s.ask(), s.ask()
-		end, err := s.wait(t.Context(), first)
-		if err != nil {
-			t.Fatal(err)
+		mustWait := func(turn *turn) {
+			t.Helper()
+			if err := turn.wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 		}
-		ctx, cancel := context.WithCancel(t.Context())
+		first, second, third, fourth := s.ask(), s.ask(), s.ask(), s.ask()
+		mustWait(first)
+		gone, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := s.wait(ctx, second); !errors.Is(err, context.Canceled) {
+		if err := second.wait(gone); !errors.Is(err, context.Canceled) {
 			t.Errorf("waiting with a context that has ended: %v", err)
 		}
-		end()
-		endThird, err := s.wait(t.Context(), third)
-		if err != nil || parked.Load() != 0 {
-			t.Fatal(err, parked.Load())
+		second.end()
+		first.end()
+		mustWait(third)
+		time.Sleep(time.Second) // it is parked, since the first was done in time
+		mustWait(fourth)
+		if parked.Load() != 1 {
+			t.Fatal(parked.Load(), "parked")
 		}
-		fourth := s.ask()
-		time.Sleep(time.Second) // the third is parked
-		synctest.Wait()
-		endFourth, err := s.wait(t.Context(), fourth)
-		if err != nil || parked.Load() != 1 {
-			t.Fatal(err, parked.Load())
+		fourth.failed()
+		mustWait(s.ask())
+		if err := fourth.retry(t.Context()); err != nil {
+			t.Fatal(err)
 		}
-		s.leave(s.ask())
-		given := s.ask()
-		endThird()
-		endFourth()
-		<-given
-		s.leave(given)
-		if s.free != 1 || len(s.waiting) != 0 || parked.Load() != 0 {
-			t.Errorf("%d slots are free, %d wait, %d are parked; want 1, 0, 0", s.free, len(s.waiting), parked.Load())
+		third.failed()
+		if err := third.retry(gone); !errors.Is(err, context.Canceled) {
+			t.Errorf("trying again with a context that has ended: %v", err)
+		}
+		fourth.end()
+		third.end()
+		if s.working != 1 || s.again != 0 || parked.Load() != 0 {
+			t.Errorf("%d are at work, %d try again, %d are parked; want 1, 0, 0", s.working, s.again, parked.Load())
 		}
 	})
 }

@@ -64,6 +64,7 @@ func (d *Deliver) retry(ctx context.Context, patience time.Duration, step string
 		if err == nil {
 			return nil
 		}
+		turnOf(ctx).failed()
 		if pauses == nil {
 			pauses = backoff.NewExponentialBackOff()
 			pauses.InitialInterval, pauses.MaxInterval = d.RetryFirst, d.RetryMax
@@ -75,7 +76,11 @@ func (d *Deliver) retry(ctx context.Context, patience time.Duration, step string
 		if ctx.Err() == nil && d.complaints.due(step, now) {
 			d.log.WarnContext(ctx, "a step fails and is tried again", "step", step, "since", start, "error", err)
 		}
-		if ended := pause(ctx, next); ended != nil {
+		ended := pause(ctx, next)
+		if ended == nil {
+			ended = turnOf(ctx).retry(ctx)
+		}
+		if ended != nil {
 			if errors.Is(err, ended) {
 				return err
 			}

@@ -28,6 +28,7 @@ func (w *messageWorker) deliver(ctx context.Context, slice []entry) (fresh []ent
 		return nil, err
 	}
 	if len(fresh) == 0 {
+		turnOf(ctx).stored()
 		return nil, w.rebroadcast(ctx, nil, conflicts, nil)
 	}
 	// Told it may be now, and in the inboxes it has to be before the slice is done. Beside each other, but that the word
@@ -35,6 +36,7 @@ func (w *messageWorker) deliver(ctx context.Context, slice []entry) (fresh []ent
 	inboxes := make(chan struct{})
 	return fresh, beside(ctx, func(ctx context.Context) error {
 		defer close(inboxes)
+		defer turnOf(ctx).stored()
 		return w.insist(ctx, "put_inboxes", func(ctx context.Context) error {
 			return w.Store.PutInboxes(ctx, []chat.Head{headOf(fresh)})
 		})
