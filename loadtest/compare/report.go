@@ -21,7 +21,7 @@ func targets() []target {
 		{"own CPU a delivery, one big room", "room cpu a delivery", dozaar, centrifuge, 0.5, 0},
 		{"own CPU a message, marketplace at equal load; the rival stores nothing", "paced cpu", dozaar, node, 1, 0},
 		{"own CPU a message, marketplace at equal load", "paced cpu", dozaar, nest, 0.35, 0},
-		{"messages a second, saturated", "saturated rate", dozaar, nest, 0, 3},
+		{"messages a second, saturated", saturatedRate, dozaar, nest, 0, 3},
 		{"p99 at equal load; the rival stores nothing", "paced p99", dozaar, node, 1, 0},
 		{"memory a socket", "bytes a socket", dozaar, node, 0.8, 0},
 	}
@@ -64,7 +64,7 @@ func report(p plan, chosen []system, r results) string {
 		fmt.Fprintf(&b, "| %s | %.2f | %s ÷ %s | %s %g %s |\n", t.title, ratio, t.of, t.to, sign, goal, verdict)
 	}
 	r.table(&b, chosen, fmt.Sprintf("marketplace: %d conversations of two, %g messages a second", p.conversations, p.rate), cost("paced"))
-	r.table(&b, chosen, fmt.Sprintf("the same, as many as can be, %d under way", p.window), append([]line{{"messages a second", "saturated rate", "%.0f"}}, cost("saturated")...))
+	r.table(&b, chosen, fmt.Sprintf("the same, as many as can be, %d under way", p.window), append([]line{{"messages a second", saturatedRate, "%.0f"}}, cost("saturated")...))
 	r.table(&b, chosen, fmt.Sprintf("one big room: %d members, %g messages a second", p.room, p.roomRate), append([]line{{"own CPU, µs a delivery", "room cpu a delivery", "%.2f"}}, cost("room")...))
 	r.table(&b, chosen, fmt.Sprintf("idle: %d sockets", p.idle), []line{{"memory of the own processes, bytes a socket", "bytes a socket", "%.0f"}})
 	r.table(&b, chosen, "what the client found, all rounds and scenarios together", []line{
@@ -81,7 +81,7 @@ func plots(p plan, chosen []system, r results) string {
 		times             float64 // to get the unit
 	}{
 		{fmt.Sprintf("own CPU, µs a message, %g/s, conversations of two", p.rate), "paced cpu", "", 1},
-		{"messages a second, saturated", "saturated rate", "ops", 1},
+		{"messages a second, saturated", saturatedRate, "ops", 1},
 		{fmt.Sprintf("send to all recipients, p50, %g/s", p.rate), "paced p50", "s", 1e-3},
 		{"· p99", "paced p99", "s", 1e-3},
 		{fmt.Sprintf("own CPU, µs a delivery, a room of %d", p.room), "room cpu a delivery", "", 1},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"runtime"
 	"time"
@@ -18,7 +19,7 @@ import (
 type plan struct {
 	rounds        int
 	conversations int     // of two, in the marketplace
-	rate          float64 // messages a second over them, at equal load
+	rate          float64 // messages a second over them, at equal load; 0: half of what the slowest bears that stores them
 	window        int     // messages under way where as many are sent as can be
 	room          int     // members of the one big room
 	roomRate      float64 // messages a second into it
@@ -29,7 +30,7 @@ type plan struct {
 
 func fullPlan() plan {
 	return plan{
-		rounds: 3, conversations: 500, rate: 500, window: 2000, room: 500, roomRate: 20, idle: 5000,
+		rounds: 3, conversations: 500, window: 2000, room: 500, roomRate: 20, idle: 5000,
 		heat: 10 * time.Second, warm: 2 * time.Second, length: 10 * time.Second, rest: 5 * time.Second,
 	}
 }
@@ -41,11 +42,13 @@ func quickPlan() plan {
 	return p
 }
 
-// scenarios are what each system is put to.
-var scenarios = []struct {
+// scenario is what a system is put to.
+type scenario struct {
 	name string
 	run  func(t *trial, ctx context.Context) error
-}{
+}
+
+var scenarios = []scenario{
 	{"idle sockets", (*trial).idleSockets}, // first: what others leave behind is in nobody's way
 	{"marketplace", (*trial).marketplace},
 	{"one big room", (*trial).bigRoom},
@@ -85,17 +88,43 @@ func measure(ctx context.Context, p plan, chosen []system) (text, svg string, er
 		return "", "", err
 	}
 	defer func() { err = errors.Join(err, engines.Stop()) }()
+	if p.rate == 0 {
+		if p.rate, err = p.bearable(ctx, chosen, engines, dir); err != nil {
+			return "", "", err
+		}
+	}
 	r := results{}
 	for round := range p.rounds {
 		for i := range chosen {
 			s := chosen[(i+round)%len(chosen)] // another one is the first in each round
 			say("round %d of %d: %s", round+1, p.rounds, s.name)
-			if err := try(ctx, p, s, engines, dir, r); err != nil {
+			if err := try(ctx, p, s, engines, dir, r, scenarios...); err != nil {
 				return "", "", fmt.Errorf("%s: %w", s.name, err)
 			}
 		}
 	}
 	return report(p, chosen, r), plots(p, chosen, r), nil
+}
+
+// bearable is half of what the slowest of the systems bears that store messages, in whole tens a second.
+func (p plan) bearable(ctx context.Context, chosen []system, e *stack.Engines, dir string) (rate float64, err error) {
+	rate = math.Inf(1)
+	r := results{}
+	for _, s := range chosen {
+		if !s.stores {
+			continue
+		}
+		say("what %s bears", s.name)
+		if err := try(ctx, p, s, e, dir, r, scenario{"what it bears", (*trial).capacity}); err != nil {
+			return 0, fmt.Errorf("%s: %w", s.name, err)
+		}
+		rate = min(rate, max(10, math.Floor(r[s.name][saturatedRate][0]/20)*10))
+	}
+	if math.IsInf(rate, 1) {
+		rate = 500
+	}
+	say("equal load is %g messages a second", rate)
+	return rate, nil
 }
 
 // trial is one system in one round.
@@ -108,7 +137,7 @@ type trial struct {
 	engines map[string]int
 }
 
-func try(ctx context.Context, p plan, s system, e *stack.Engines, dir string, r results) (err error) {
+func try(ctx context.Context, p plan, s system, e *stack.Engines, dir string, r results, all ...scenario) (err error) {
 	up, err := s.start(ctx, e, dir)
 	if err != nil {
 		return err
@@ -122,7 +151,7 @@ func try(ctx context.Context, p plan, s system, e *stack.Engines, dir string, r 
 	for _, name := range up.own {
 		t.own[name] = pids[name]
 	}
-	for _, scenario := range scenarios {
+	for _, scenario := range all {
 		if err := scenario.run(t, ctx); err != nil {
 			return fmt.Errorf("%s: %w", scenario.name, err)
 		}
@@ -202,6 +231,16 @@ func (t *trial) measured(client *bench.Child, name string, o converse.Order, rec
 		say("%s, %s: %+v", t.system.name, name, h.Faults)
 	}
 	return nil
+}
+
+// saturatedRate is what is noted of how many messages a second there can be.
+const saturatedRate = "saturated rate"
+
+// capacity is as many messages as there can be.
+func (t *trial) capacity(ctx context.Context) error {
+	return t.with(ctx, t.conversations, 2, func(client *bench.Child) error {
+		return t.measured(client, "saturated", converse.Order{Seconds: t.heat.Seconds(), Window: t.window}, 1)
+	})
 }
 
 // marketplace is conversations of two: at a rate that all bear, and then as many messages as there can be.

@@ -25,6 +25,7 @@ type system struct {
 	name    string
 	what    string // for people
 	dialect string
+	stores  bool
 	install func(ctx context.Context, dir string) error // may be nil
 	start   func(ctx context.Context, e *stack.Engines, dir string) (*running, error)
 }
@@ -55,27 +56,27 @@ const (
 
 func systems() []system {
 	return []system{
-		{dozaar, "Dozaar: two gateways, deliver, presence; Kafka, Cassandra, Redis", converse.Contract, nil, startDozaar},
+		{dozaar, "Dozaar: two gateways, deliver, presence; Kafka, Cassandra, Redis", converse.Contract, true, nil, startDozaar},
 		{
-			node, "Node's `socket.io` with its Redis adapter, two processes; stores nothing", converse.Unnumbered,
+			node, "Node's `socket.io` with its Redis adapter, two processes; stores nothing", converse.Unnumbered, false,
 			func(ctx context.Context, _ string) error { return run(ctx, peers+"/node", "npm", "ci", "--silent") },
 			pair(node, func(string) (string, []string) { return "node", []string{peers + "/node/server.mjs"} }),
 		},
 		{
-			nest, "NestJS as a team would build it: two gateways, a worker; Kafka, Cassandra, the Redis adapter", converse.Contract,
+			nest, "NestJS as a team would build it: two gateways, a worker; Kafka, Cassandra, the Redis adapter", converse.Contract, true,
 			func(ctx context.Context, _ string) error {
 				return errors.Join(run(ctx, peers+"/nest", "npm", "ci", "--silent"), run(ctx, peers+"/nest", "npm", "run", "--silent", "build"))
 			},
 			startNest,
 		},
 		{
-			centrifuge, "`centrifugal/centrifuge`, its Redis broker with history, two processes", converse.Centrifuge,
+			centrifuge, "`centrifugal/centrifuge`, its Redis broker with history, two processes", converse.Centrifuge, false,
 			func(ctx context.Context, dir string) error {
 				return run(ctx, peers+"/centrifuge", "go", "build", "-o", filepath.Join(dir, centrifuge), ".")
 			},
 			pair(centrifuge, func(dir string) (string, []string) { return filepath.Join(dir, centrifuge), nil }),
 		},
-		{bare, "a bare websocket server, one process: the floor", converse.Bare, nil, startBare},
+		{bare, "a bare websocket server, one process: the floor", converse.Bare, false, nil, startBare},
 	}
 }
 

@@ -74,7 +74,10 @@ func (c *Conn) Ask(payload, start string) error {
 	if err := c.Send(); err != nil {
 		return err
 	}
-	return c.expect(start)
+	if err := c.expect(start); err != nil {
+		return err
+	}
+	return c.net.SetDeadline(time.Time{})
 }
 
 // expect reads one message, which must start as told.
