@@ -268,10 +268,12 @@ func (s *busyStore) PutInboxes(ctx context.Context, h []chat.Head) error {
 	return s.Memory.PutInboxes(ctx, h)
 }
 
+const fewSlices = 64
+
 // deliverAll gives a worker a message of each of so many conversations.
 func deliverAll(t *testing.T, o *outside, store Store, owners Owners, conversations int) *assigned {
 	t.Helper()
-	cfg := Config{Store: store, Owners: owners, Sender: o, DeadLetters: o, Publisher: o, Decoder: o, Registerer: o.registry}
+	cfg := Config{Store: store, Owners: owners, Sender: o, DeadLetters: o, Publisher: o, Decoder: o, Registerer: o.registry, Slices: fewSlices}
 	var batch []kafka.Record
 	for i := range conversations {
 		batch = append(batch, o.record(int64(i), says(i, simID('c', i), ann, 0, "hello")))
@@ -290,15 +292,15 @@ func deliverAll(t *testing.T, o *outside, store Store, owners Owners, conversati
 // A store that has more to do than it can is not given ever more until every answer comes too late.
 func TestAnOverloadedStoreGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const conversations = 20_000
-		s := &busyStore{outside: newOutside(t), takes: 500 * time.Microsecond, patience: 6 * time.Second}
+		const conversations = 2500
+		s := &busyStore{outside: newOutside(t), takes: 4 * time.Millisecond, patience: 6 * time.Second}
 		from := deliverAll(t, s.outside, s, s, conversations)
 		time.Sleep(conversations*3*s.takes + 5*time.Second)
 		synctest.Wait()
 		if done := from.count(); done != conversations {
 			t.Errorf("%d of %d are done", done, conversations)
 		}
-		if most := 2 * 512 * 2; s.mostYet > most { // each reads two things
+		if most := 2 * fewSlices * 2; s.mostYet > most { // each reads two things
 			t.Errorf("up to %d calls beside each other, want at most %d", s.mostYet, most)
 		}
 	})
@@ -307,10 +309,10 @@ func TestAnOverloadedStoreGoesOn(t *testing.T) {
 // A store that was away is not asked by all who have waited in the same moment.
 func TestAStoreThatIsBackIsNotOverrun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const conversations = 20_000
-		s := &busyStore{outside: newOutside(t), takes: 500 * time.Microsecond, patience: 6 * time.Second, away: true}
+		const conversations = 2500
+		s := &busyStore{outside: newOutside(t), takes: 4 * time.Millisecond, patience: 6 * time.Second, away: true}
 		from := deliverAll(t, s.outside, s, s, conversations)
-		time.Sleep(time.Minute)
+		time.Sleep(20 * time.Second)
 		synctest.Wait()
 		if parked := s.count("dozaar_deliver_parked_conversations", ""); parked != conversations {
 			t.Errorf("%v are parked, want all", parked)
@@ -323,8 +325,8 @@ func TestAStoreThatIsBackIsNotOverrun(t *testing.T) {
 		if done := from.count(); done != conversations {
 			t.Errorf("%d of %d are done", done, conversations)
 		}
-		if s.mostYet > 512*2 {
-			t.Errorf("up to %d calls beside each other, want at most %d", s.mostYet, 512*2)
+		if s.mostYet > 2*fewSlices {
+			t.Errorf("up to %d calls beside each other, want at most %d", s.mostYet, 2*fewSlices)
 		}
 	})
 }
@@ -340,10 +342,10 @@ func (hungRedis) Owners(ctx context.Context, _, _ []chat.ID) (byUser, byConversa
 // A Redis that hangs makes telling late, and storing not.
 func TestWhoWaitsForRedisHasNoSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const conversations = 10_000
+		const conversations = 2500
 		s, _ := slow(t)
 		deliverAll(t, s.outside, s, hungRedis{}, conversations)
-		time.Sleep(2 * time.Second)
+		time.Sleep(time.Second) // of 64 slots for four seconds each
 		synctest.Wait()
 		if n := s.count("dozaar_deliver_messages_numbered_total", ""); n != conversations {
 			t.Errorf("%v of %d are stored", n, conversations)
