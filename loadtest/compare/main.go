@@ -4,6 +4,7 @@
 //	go run ./loadtest/compare              three rounds (FULL=1: five); writes docs/benchmarks/comparison.md and its plots
 //	QUICK=1 go run ./loadtest/compare      one short round; prints only
 //	go run ./loadtest/compare -systems dozaar,node
+//	go run ./loadtest/compare -scenario "idle sockets"
 //
 // It installs the rivals (loadtest/peers) with the versions that their lock files name, starts real engines of its own, and ends
 // all that it started.
@@ -49,6 +50,7 @@ func command(args []string) error {
 	client := flags.Bool("client", false, "be the client (used by the program itself)")
 	bare := flags.Bool("bare", false, "be the bare websocket server (used by the program itself)")
 	wanted := flags.String("systems", strings.Join(names(systems()), ","), "what is compared, separated by commas; all but the default prints only")
+	only := flags.String("scenario", "", "the one that is played; prints only")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -75,6 +77,15 @@ func command(args []string) error {
 		p = quickPlan()
 	case os.Getenv("FULL") == "1":
 		p.rounds = 5
+	}
+	if *only != "" {
+		publish = false
+		if p.scenarios = slices.DeleteFunc(p.scenarios, func(s scenario) bool { return s.name != *only }); len(p.scenarios) == 0 {
+			return fmt.Errorf("-scenario: there is no %q", *only)
+		}
+		if *only != "marketplace" {
+			p.rate = 1 // there is none
+		}
 	}
 	text, svg, err := measure(ctx, p, chosen)
 	if err != nil {

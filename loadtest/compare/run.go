@@ -26,12 +26,19 @@ type plan struct {
 	idle          int     // sockets, of two in a conversation, that say nothing
 
 	heat, warm, length, rest time.Duration
+
+	scenarios []scenario
 }
 
 func fullPlan() plan {
 	return plan{
 		rounds: 3, conversations: 500, window: 2000, room: 500, roomRate: 20, idle: 5000,
 		heat: 10 * time.Second, warm: 2 * time.Second, length: 10 * time.Second, rest: 5 * time.Second,
+		scenarios: []scenario{
+			{"idle sockets", (*trial).idleSockets}, // first: nothing that others leave behind is given back meanwhile
+			{"marketplace", (*trial).marketplace},
+			{"one big room", (*trial).bigRoom},
+		},
 	}
 }
 
@@ -46,12 +53,6 @@ func quickPlan() plan {
 type scenario struct {
 	name string
 	run  func(t *trial, ctx context.Context) error
-}
-
-var scenarios = []scenario{
-	{"idle sockets", (*trial).idleSockets}, // first: nothing that others leave behind is given back meanwhile
-	{"marketplace", (*trial).marketplace},
-	{"one big room", (*trial).bigRoom},
 }
 
 // results are the samples of all rounds, by system and name.
@@ -98,7 +99,7 @@ func measure(ctx context.Context, p plan, chosen []system) (text, svg string, er
 		for i := range chosen {
 			s := chosen[(i+round)%len(chosen)] // another one is the first in each round
 			say("round %d of %d: %s", round+1, p.rounds, s.name)
-			if err := try(ctx, p, s, engines, dir, r, scenarios...); err != nil {
+			if err := try(ctx, p, s, engines, dir, r, p.scenarios...); err != nil {
 				return "", "", fmt.Errorf("%s: %w", s.name, err)
 			}
 		}
