@@ -24,8 +24,8 @@ run: build ## build and start the whole product on embedded engines; prints wher
 
 .PHONY: build
 build: need-go $(PAGE) ## bin/dozaar, with the page in it, and bin/loadtest
-	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/dozaar ./cmd/dozaar
-	go build -trimpath -o bin/loadtest ./loadtest
+	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/dozaar ./cmd/dozaar
+	CGO_ENABLED=0 go build -trimpath -o bin/loadtest ./loadtest
 
 .PHONY: generate docs
 generate: need-go ## what follows from the contracts in schemas/: types in Go and TypeScript, the topics in asyncapi.yaml, the lineage; a test fails where it is stale
