@@ -93,7 +93,7 @@ type Config struct {
 	// Slice is how many records of one conversation are dealt with together at most: 200.
 	Slice int
 	// Slices is how many slices are at work beside each other in this process: 512. One that takes longer than
-	// ParkAfter, 250 ms, waits for what is away rather than for its turn, and counts no more.
+	// ParkAfter, 250 ms, counts no more while others are done in time, and one of which a step has failed at once (slots.go).
 	Slices    int
 	ParkAfter time.Duration
 	// ComplainAfter is how long a slice waits for chat.messages.stored before that is said, in the log and by Publishing: 10 s.

@@ -142,13 +142,14 @@ func (t *turn) park() {
 }
 
 // stored says that the slice has done all for which it needs a slot.
-func (t *turn) stored() {
-	t.change(func() {
-		if t.holds == &t.slots.working && !t.late {
-			t.slots.mayPark = min(t.slots.mayPark+parkedForOne, t.slots.most)
-		}
-		t.release()
-	})
+func (t *turn) stored() { t.change(t.done) }
+
+// done gives the slot back, and lets others be parked if it was in time.
+func (t *turn) done() {
+	if t.holds == &t.slots.working && !t.late {
+		t.slots.mayPark = min(t.slots.mayPark+parkedForOne, t.slots.most)
+	}
+	t.release()
 }
 
 // failed says that a step has failed.
@@ -181,8 +182,8 @@ func (t *turn) retry(ctx context.Context) error {
 
 // end is the end of the slice.
 func (t *turn) end() {
-	t.stored()
 	t.change(func() {
+		t.done()
 		t.over = true
 		if t.timer != nil {
 			t.timer.Stop()
