@@ -74,7 +74,7 @@ type SocketConfig struct {
 	SocketBuffer   Size `default:"1MiB" placeholder:"SIZE" help:"Most unsent data of a socket; past that it is closed."`
 	SocketsPerUser int  `default:"100" placeholder:"N" help:"Most sockets of one user at one gateway."`
 
-	JoinsAtOnce int `default:"16" placeholder:"N" help:"Most joins that ask Redis and the store at the same time; others wait their turn, so that live messages do not wait when everybody comes back after a deploy."`
+	JoinsAtOnce int `default:"16" placeholder:"N" help:"Most joins that ask Redis and the store at the same time; others wait their turn. Fewer begin while the store answers slowly, so that live messages do not wait when everybody comes back after a deploy."`
 
 	ConnectTimeout        time.Duration `default:"15s" placeholder:"DURATION" help:"How long a connection may take to say who it is."`
 	ConnectionsPerAddress int           `default:"0" placeholder:"N" help:"Most connections of one address (of one /64, if IPv6) at one gateway, and as many new ones in ten seconds; 0: any number, and one address can use up the rate of handshakes for all. Many people may share an address. Behind a proxy, set the trusted proxies first."`

@@ -26,7 +26,7 @@ type crowd struct {
 	target   *load.Dozaar
 	devices  []*client.Device
 	members  []load.Member
-	messages int // in each conversation
+	messages int // in each conversation; 0: nobody is in one
 	stats    client.Stats
 
 	mu                 sync.Mutex // guards what follows
@@ -70,6 +70,14 @@ func (c *crowd) talk(ctx context.Context, messages int) error {
 	return c.until(ctx, "messages were shown", messages*len(c.devices), func() int { return int(c.stats.Shown.Load()) })
 }
 
+// leave has all of them leave their conversations.
+func (c *crowd) leave() {
+	c.messages = 0
+	for i, d := range c.devices {
+		d.Leave(conversationOf(c.members[i/together*together]), true)
+	}
+}
+
 // conversationOf is the conversation that has this first member.
 func conversationOf(first load.Member) uuid.UUID { return first.ID }
 
@@ -91,7 +99,7 @@ func (c *crowd) record(e history.Event) {
 func (c *crowd) shown(_ *client.Device, m client.Stored) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.began.IsZero() && m.Seq == int64(c.messages) {
+	if !c.began.IsZero() && c.messages > 0 && m.Seq == int64(c.messages) {
 		c.caught = append(c.caught, time.Since(c.began))
 	}
 }

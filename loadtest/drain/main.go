@@ -3,6 +3,7 @@
 //
 //	go run ./loadtest/drain             writes docs/benchmarks/deploy.md
 //	QUICK=1 go run ./loadtest/drain     500 sockets; prints only
+//	go run ./loadtest/drain -only 2     one of the table's columns; prints only
 //
 // Two gateways, a deliver and a presence run on engines that it starts. Clients connect to the first gateway and come
 // back as the official client does: idle ones first, then such as join a conversation and ask for what they have missed. Meanwhile people talk at both gateways, of which everything is written down and judged
@@ -40,7 +41,8 @@ type plan struct {
 	over    time.Duration // over which it closes them
 	rate    float64       // messages a second, at both gateways, and as many at the other one alone
 	quiet   time.Duration // before
-	missed  int           // messages that each client asks for when it is back; 0: the clients are idle
+	missed  int           // messages in each client's conversation
+	idle    bool          // the clients have left it, and ask for none of them when they are back
 	joins   int           // DOZAAR_JOINS_AT_ONCE
 }
 
@@ -55,13 +57,15 @@ func main() {
 	flag.Float64Var(&p.rate, "rate", p.rate, "messages a second of those whose every message is judged, and of those whose latency is measured")
 	flag.DurationVar(&p.quiet, "quiet", p.quiet, "how long before it the latency is measured")
 	flag.IntVar(&p.missed, "missed", p.missed, "messages that each client has missed when it is back")
+	flag.IntVar(&p.joins, "joins", joinsAtOnce, "DOZAAR_JOINS_AT_ONCE in the columns that have a bound")
+	only := flag.Int("only", 0, "which column of the table to measure, from 1 on; 0: all of them")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	text, err := p.table(ctx)
+	text, err := p.table(ctx, *only)
 	stop()
 	if err == nil {
 		fmt.Println(text)
-		if !quick {
+		if !quick && *only == 0 {
 			err = bench.Publish(page, "drain", text)
 		}
 	}
@@ -71,26 +75,48 @@ func main() {
 	}
 }
 
-// table measures clients that are idle, and clients that catch up: as many at once as by default, and all at once.
-func (p plan) table(ctx context.Context) (string, error) {
+// column is one measurement of the table.
+type column struct {
+	plan
+	head string
+}
+
+// columns are clients that are idle, and clients that catch up: as many at once as by default, and all at once.
+func (p plan) columns() []column {
 	idle, turns, atOnce := p, p, p
-	idle.missed, idle.joins, turns.joins, atOnce.joins = 0, joinsAtOnce, joinsAtOnce, p.sockets
-	var text strings.Builder
-	fmt.Fprintf(&text, "Measured on: %s.\n\n| | idle clients | each in a conversation, %d messages behind; %d joins at once | the same, all joins at once |\n|---|---|---|---|\n",
-		strings.Join(bench.Machine(), "; "), p.missed, joinsAtOnce)
-	var columns [][]row
-	for _, variant := range []plan{idle, turns, atOnce} {
-		rows, err := variant.measure(ctx)
+	idle.idle, atOnce.joins = true, p.sockets
+	return []column{
+		{idle, "idle clients"},
+		{turns, fmt.Sprintf("each in a conversation, %d messages behind; %d joins at once", p.missed, p.joins)},
+		{atOnce, "the same, all joins at once"},
+	}
+}
+
+// table measures all columns, or only one of them.
+func (p plan) table(ctx context.Context, only int) (string, error) {
+	head, lines := "| |", []string{}
+	for i, c := range p.columns() {
+		if only != 0 && only != i+1 {
+			continue
+		}
+		rows, err := c.measure(ctx)
 		if err != nil {
-			return "", fmt.Errorf("%d messages behind, %d joins at once: %w", variant.missed, variant.joins, err)
+			return "", fmt.Errorf("%s: %w", c.head, err)
 		}
 		fmt.Fprintln(os.Stderr, rows)
-		columns = append(columns, rows)
+		head += " " + c.head + " |"
+		for at, r := range rows {
+			if at == len(lines) {
+				lines = append(lines, "| "+r.what+" |")
+			}
+			lines[at] += " " + r.was + " |"
+		}
 	}
-	for i, r := range columns[0] {
-		fmt.Fprintf(&text, "| %s | %s | %s | %s |\n", r.what, r.was, columns[1][i].was, columns[2][i].was)
+	if len(lines) == 0 {
+		return "", fmt.Errorf("-only %d: there are %d columns", only, len(p.columns()))
 	}
-	return text.String(), nil
+	return fmt.Sprintf("Measured on: %s.\n\n%s\n%s\n%s\n", strings.Join(bench.Machine(), "; "),
+		head, strings.Repeat("|---", strings.Count(head, "|")-1)+"|", strings.Join(lines, "\n")), nil
 }
 
 func (p plan) measure(ctx context.Context) (rows []row, err error) {
@@ -120,14 +146,20 @@ func (p plan) measure(ctx context.Context) (rows []row, err error) {
 		return nil, err
 	}
 	fmt.Fprintf(os.Stderr, "%d sockets are open\n", p.sockets)
-	if p.missed > 0 {
-		if err := crowd.talk(ctx, p.missed); err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(os.Stderr, "in a conversation each, %d messages in it\n", p.missed)
+	if err := crowd.talk(ctx, p.missed); err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(os.Stderr, "in a conversation each, %d messages in it\n", p.missed)
+	if p.idle { // what is compared comes after the same, on engines as warm
+		crowd.leave()
 	}
 
-	m := &measurement{plan: p, one: one, other: other, crowd: crowd, phases: make(chan string, 3)}
+	pids, err := engines.PIDs()
+	if err != nil {
+		return nil, err
+	}
+	pids["other gateway"], pids["deliver"], pids["clients"] = other.PID(), product.Named(stack.Deliver).PID(), os.Getpid()
+	m := &measurement{plan: p, one: one, other: other, pids: pids, crowd: crowd, phases: make(chan string, 4)}
 	group, talking := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		m.judged, err = load.Run(talking, p.talk(filepath.Join(dir, "both"), product.Secret, m.drain, urls...))
@@ -135,7 +167,9 @@ func (p plan) measure(ctx context.Context) (rows []row, err error) {
 	})
 	others := filepath.Join(dir, "others")
 	group.Go(func() (err error) {
-		m.others, err = load.Run(talking, p.talk(others, product.Secret, m.wait, urls[1]))
+		talk := p.talk(others, product.Secret, m.wait, urls[1])
+		talk.Moves = 0 // who leaves and comes back takes a turn among all who join: that is no live message's latency
+		m.others, err = load.Run(talking, talk)
 		return err
 	})
 	if err := group.Wait(); err != nil {

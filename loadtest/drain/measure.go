@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,13 +18,15 @@ import (
 // The parts of a measurement, as they are remarked in the histories.
 const (
 	quiet    = "quiet"
-	draining = "draining"
+	draining = "draining"    // until all are back
+	catching = "catching up" // until all have caught up
 	after    = "after"
 )
 
 type measurement struct {
 	plan
 	one, other *stack.Service
+	pids       map[string]int // whose CPU is told
 	crowd      *crowd
 	phases     chan string // for wait
 
@@ -30,6 +34,7 @@ type measurement struct {
 	took           time.Duration // of the gateway, to end
 	full           float64       // MB of memory: the one, with its sockets
 	before, most   float64       // the other one, without them and with them
+	cores          []string      // how many each of pids used until all had caught up
 }
 
 // drain is what happens while people talk: some quiet, then the gateway is told to stop, and starts again once it has ended and
@@ -47,17 +52,37 @@ func (m *measurement) drain(ctx context.Context, note func(string)) error {
 	enter(draining)
 	m.crowd.begin()
 	begun := time.Now()
+	used, err := bench.CPUSecondsOf(m.pids)
+	if err != nil {
+		return err
+	}
 	if err := m.one.Stop(); err != nil {
 		return err
 	}
 	m.took = time.Since(begun)
-	if err := errors.Join(m.crowd.all(ctx), m.crowd.caughtUp(ctx), m.one.Start(ctx)); err != nil {
+	if err := m.crowd.all(ctx); err != nil {
+		return err
+	}
+	enter(catching)
+	if err := m.crowd.caughtUp(ctx); err != nil {
+		return err
+	}
+	if err := errors.Join(m.meter(used, time.Since(begun)), m.one.Start(ctx)); err != nil {
 		return err
 	}
 	m.most = resident(m.other)
 	enter(after)
 	pause(ctx, 5*time.Second)
 	return ctx.Err()
+}
+
+// meter tells how many cores each process has used for so long.
+func (m *measurement) meter(before map[string]float64, lasting time.Duration) error {
+	now, err := bench.CPUSecondsOf(m.pids)
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		m.cores = append(m.cores, fmt.Sprintf("%s %.2f", name, (now[name]-before[name])/lasting.Seconds()))
+	}
+	return err
 }
 
 // wait is what happens meanwhile to those who talk at the other gateway alone: nothing. It notes when.
@@ -116,9 +141,10 @@ func (m *measurement) report(others string) ([]row, error) {
 		{"clients were back at the other from, to; most within a second", fmt.Sprintf("%s to %s; %d", seconds(back[0]), seconds(back[last]), most(back))},
 		{"they had caught up from, to; most within a second", caughtUp},
 		{"messages of people at both gateways, acknowledged and judged; findings", fmt.Sprintf("%d, on %d devices, of which %d reconnections; none", counts.Acked, counts.Devices, counts.Reconnects)},
-		{"people at the other gateway: delivered, p50, p99 before", latency(calm.Delivered)},
-		{"the same while it drained", latency(busy.Delivered)},
-		{"p99 while it drained, of that before", fmt.Sprintf("%.2f times", float64(busy.Delivered.P99)/float64(calm.Delivered.P99))},
+		{"people at the other gateway: delivered, p50, p99 before", latency(calm.Delivered, calm.Delivered)},
+		{"the same while clients were cut and came back", latency(busy.Delivered, calm.Delivered)},
+		{"the same while they caught up", latency(parts[catching].Delivered, calm.Delivered)},
+		{"cores used until all had caught up", strings.Join(m.cores, ", ")},
 		{"memory of the gateway with the sockets, MB", fmt.Sprintf("%.0f", m.full)},
 		{"memory of the other one, before and with them, MB", fmt.Sprintf("%.0f; %.0f", m.before, m.most)},
 	}, nil
@@ -126,9 +152,13 @@ func (m *measurement) report(others string) ([]row, error) {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 
-func latency(q load.Quantiles) string {
+// latency is q, and how its p99 is to that of when all was quiet.
+func latency(q, calm load.Quantiles) string {
+	if q.Count == 0 {
+		return ""
+	}
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
-	return fmt.Sprintf("%d; %.1f ms, %.1f ms", q.Count, ms(q.P50), ms(q.P99))
+	return fmt.Sprintf("%d; %.1f ms, %.1f ms (%.1f times)", q.Count, ms(q.P50), ms(q.P99), float64(q.P99)/float64(calm.P99))
 }
 
 // resident is a process's memory in MB; 0: it cannot be told.

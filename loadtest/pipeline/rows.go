@@ -78,7 +78,7 @@ func storedRows() []row {
 
 // What the pipeline asks for each message: whether its id was seen before, and whose inbox rows copy the head.
 const (
-	readByID = `SELECT conversation_id, seq, log_epoch, log_offset, sender_id, created_at, body_hash
+	readByID = `SELECT id, conversation_id, seq, log_epoch, log_offset, sender_id, created_at, body_hash
 		FROM message_ids WHERE id = ?`
 	readInboxes = `SELECT inboxes FROM conversations WHERE id = ?`
 )

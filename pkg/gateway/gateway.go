@@ -29,7 +29,7 @@ type Store interface {
 	Heads(ctx context.Context, ids []chat.ID) (map[chat.ID]chat.Head, error)
 	Messages(ctx context.Context, conversation chat.ID, afterSeq int64, limit int) ([]chat.Message, error)
 	StoredByID(ctx context.Context, ids []chat.ID) (map[chat.ID]chat.StoredID, error)
-	ReadSeq(ctx context.Context, conversation, user chat.ID) (int64, error)
+	ReadSeqs(ctx context.Context, conversation chat.ID, users []chat.ID) (map[chat.ID]int64, error)
 	Settings(ctx context.Context, users []chat.ID) (map[chat.ID]chat.Settings, error)
 }
 
@@ -116,7 +116,7 @@ type Gateway struct {
 	notified *rising             // seqs, by conversation
 	shown    *shown              // who was told to be online or offline
 	fills    *semaphore.Weighted // bounds the rooms that read the store at once
-	turns    *semaphore.Weighted // the same for joins
+	turns    *turns
 	resyncs  chan struct{}
 	rechecks chan struct{}
 	spawner
@@ -136,7 +136,7 @@ func New(cfg Config) *Gateway {
 		log:      cfg.Logger.With("component", "gateway"),
 		metrics:  newMetrics(cfg.Registerer),
 		fills:    semaphore.NewWeighted(maxFills),
-		turns:    semaphore.NewWeighted(int64(max(1, cfg.Limits.JoinsAtOnce))),
+		turns:    newTurns(max(1, cfg.Limits.JoinsAtOnce)),
 		resyncs:  make(chan struct{}, 1),
 		rechecks: make(chan struct{}, 1),
 		base:     base,

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/strictjson"
@@ -51,6 +52,7 @@ func (g *Gateway) join(ctx context.Context, s *session, payload json.RawMessage)
 	var r *room
 	var out joined
 	var cursor int64
+	var page []chat.Message
 	err := g.inTurn(ctx, func() error {
 		c, err := g.asMember(ctx, in.ConversationID.ID, s.user.ID)
 		if err != nil {
@@ -59,11 +61,16 @@ func (g *Gateway) join(ctx context.Context, s *session, payload json.RawMessage)
 		if r, err = g.openRoom(ctx, c, s); err != nil {
 			return err
 		}
-		out, cursor, err = g.enter(ctx, s, r, c.Members, in.AfterSeq)
+		if out, cursor, err = g.enter(ctx, s, r, c.Members, in.AfterSeq); err != nil {
+			return err
+		}
+		if cursor < r.lastSeq() {
+			page, err = g.missed(ctx, r, cursor)
+		}
 		return err
 	})
 	if err == nil {
-		err = g.replay(ctx, s, r, cursor)
+		err = g.replay(ctx, s, r, cursor, page)
 	}
 	if err != nil && r != nil {
 		g.exit(s, r)
@@ -102,18 +109,17 @@ func (g *Gateway) enter(ctx context.Context, s *session, r *room, members []chat
 
 // readSeqs reads the user's own mark and, in a small conversation, everybody's.
 func (g *Gateway) readSeqs(ctx context.Context, conversation, user chat.ID, members []chat.Member) (map[chat.ID]int64, error) {
-	if len(members) > maxReadSeqs {
-		members = []chat.Member{{UserID: user}}
-	}
-	seqs := make(map[chat.ID]int64, len(members))
-	for _, m := range members {
-		seq, err := g.Store.ReadSeq(ctx, conversation, m.UserID)
-		if err != nil {
-			return nil, err
+	users := []chat.ID{user}
+	if len(members) <= maxReadSeqs {
+		users = users[:0]
+		for _, m := range members {
+			users = append(users, m.UserID)
 		}
-		seqs[m.UserID] = seq
 	}
-	return seqs, nil
+	began := time.Now()
+	seqs, err := g.Store.ReadSeqs(ctx, conversation, users)
+	g.turns.answered(time.Since(began))
+	return seqs, err
 }
 
 // lastFor is the conversation's last seq as this socket may know it. A client that comes from another
@@ -130,20 +136,26 @@ func (g *Gateway) lastFor(ctx context.Context, r *room, afterSeq *int64) (int64,
 	return max(last, heads[r.id].Seq), nil
 }
 
+// missed reads a page of what the socket is to be sent next.
+func (g *Gateway) missed(ctx context.Context, r *room, cursor int64) ([]chat.Message, error) {
+	page, err := g.Store.Messages(ctx, r.id, cursor, replayPage)
+	if err == nil && len(page) == 0 {
+		err = chat.ErrUnavailable // the room is ahead of this read of the store; the client tries again
+	}
+	return page, err
+}
+
 // replay sends what lies between the socket's cursor and the room's last, page by page at the
-// socket's own pace, until the socket has caught up and is live.
-func (g *Gateway) replay(ctx context.Context, s *session, r *room, cursor int64) error {
-	for !r.goLive(s, cursor) {
-		var page []chat.Message
-		err := g.inTurn(ctx, func() (err error) {
-			page, err = g.Store.Messages(ctx, r.id, cursor, replayPage)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if len(page) == 0 {
-			return chat.ErrUnavailable // the room is ahead of this read of the store; the client tries again
+// socket's own pace, until the socket has caught up and is live. The first page may have been read.
+func (g *Gateway) replay(ctx context.Context, s *session, r *room, cursor int64, page []chat.Message) error {
+	for ; !r.goLive(s, cursor); page = nil {
+		if page == nil {
+			if err := g.inTurn(ctx, func() (err error) {
+				page, err = g.missed(ctx, r, cursor)
+				return err
+			}); err != nil {
+				return err
+			}
 		}
 		for _, m := range page {
 			if m.Seq != cursor+1 {

@@ -82,6 +82,8 @@ func (m *metrics) observe(reg prometheus.Registerer, g *Gateway) {
 	}
 	gauge("sessions", "Sockets in the namespace.", g.sessions.size)
 	gauge("rooms", "Open rooms.", g.rooms.size)
+	gauge("joins_pace", "Joins a second that may begin at present: fewer while the store answers more slowly than it can.",
+		func() int { return int(g.turns.pace.Limit()) })
 }
 
 // caughtUp counts a join that asked for what was missed.

@@ -11,7 +11,6 @@ import (
 	"github.com/dozaar/dozaar/pkg/auth"
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/relay"
-	"golang.org/x/sync/semaphore"
 )
 
 // slowStore takes its time, and counts who is with it.
@@ -114,7 +113,7 @@ func TestJoinsTakeTurns(t *testing.T) {
 		w := newWorld(t)
 		store := &slowStore{Store: w.store, takes: 100 * time.Millisecond}
 		w.Gateway.Store = store
-		w.turns = semaphore.NewWeighted(2)
+		w.turns = newTurns(2)
 		bea := newUser("Bea")
 		room := w.conversation(bea)
 		w.put(room, bea, "missed")
@@ -154,19 +153,19 @@ func TestJoinsTakeTurns(t *testing.T) {
 func TestAJoinDoesNotWaitForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.turns = semaphore.NewWeighted(1)
+		w.turns = newTurns(1)
 		bea := newUser("Bea")
 		room := w.conversation(bea)
 		s, _ := w.connect(bea)
 		defer w.disconnected(s)
-		if !w.turns.TryAcquire(1) {
+		if !w.turns.atOnce.TryAcquire(1) {
 			t.Fatal("there is no turn")
 		}
 		began := time.Now()
 		if ack := w.do(s, "join:conversation", obj{"conversationId": room}); ack["code"] != "unavailable" || time.Since(began) != turnPatience {
 			t.Errorf("%v after %s", ack, time.Since(began))
 		}
-		w.turns.Release(1)
+		w.turns.atOnce.Release(1)
 		w.must(s, "join:conversation", obj{"conversationId": room})
 	})
 }
@@ -211,6 +210,85 @@ func TestReplayEndsWithMembership(t *testing.T) {
 		}
 		if got := conn.seqs(); len(got) != 2 {
 			t.Errorf("shown %v; want the two from before the removal", got)
+		}
+	})
+}
+
+// busyStore answers one question after the other, as one does that has no more to give.
+type busyStore struct {
+	Store
+	one   chan struct{}
+	takes time.Duration
+}
+
+func (s *busyStore) ask() {
+	s.one <- struct{}{}
+	time.Sleep(s.takes)
+	<-s.one
+}
+
+func (s *busyStore) Conversation(ctx context.Context, id chat.ID) (chat.Conversation, error) {
+	s.ask()
+	return s.Store.Conversation(ctx, id)
+}
+
+func (s *busyStore) ReadSeqs(ctx context.Context, id chat.ID, users []chat.ID) (map[chat.ID]int64, error) {
+	s.ask()
+	return s.Store.ReadSeqs(ctx, id, users)
+}
+
+func (s *busyStore) Heads(ctx context.Context, ids []chat.ID) (map[chat.ID]chat.Head, error) {
+	s.ask()
+	return s.Store.Heads(ctx, ids)
+}
+
+// Everybody joins at once: others who ask the store wait little longer than when it is quiet, though sixteen joins at a time would
+// have each of them wait for sixteen answers. When all is over the pace is what it was.
+func TestJoinsLeaveRoomForOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		store := &busyStore{Store: w.store, one: make(chan struct{}, 1), takes: time.Millisecond}
+		w.Gateway.Store = store
+		bea := newUser("Bea")
+		join := func() {
+			s, _ := w.connect(bea)
+			defer w.disconnected(s)
+			w.must(s, "join:conversation", obj{"conversationId": w.conversation(bea)})
+		}
+		for range paceSamples {
+			join()
+		}
+		var all sync.WaitGroup
+		for range 1000 {
+			all.Go(join)
+		}
+		done := make(chan struct{})
+		go func() {
+			all.Wait()
+			close(done)
+		}()
+		var waited time.Duration
+		asked := 0
+		for joining := true; joining; {
+			began := time.Now()
+			store.ask()
+			waited += time.Since(began)
+			asked++
+			select {
+			case <-done:
+				joining = false
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+		if mean := waited / time.Duration(asked); asked < 100 || mean > 4*store.takes {
+			t.Errorf("others waited for %s on average, %d times; want at most %s", mean, asked, 4*store.takes)
+		}
+		for range 1000 {
+			time.Sleep(paceLook)
+			join()
+		}
+		if pace := w.turns.pace.Limit(); pace < paceMost {
+			t.Errorf("a hundred seconds later the pace is %v a second", pace)
 		}
 	})
 }

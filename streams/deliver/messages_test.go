@@ -41,7 +41,7 @@ func TestOneSliceIsOneCallOfEachKindInOrder(t *testing.T) {
 		t.Errorf("calls %v, want %v", o.calls, want)
 	}
 	for user, want := range map[chat.ID]int64{ann.UserID: 2, bob.UserID: 0} {
-		if got, _ := o.ReadSeq(t.Context(), deal, user); got != want {
+		if got, _ := o.ReadSeqs(t.Context(), deal, []chat.ID{user}); got[user] != want {
 			t.Errorf("read mark %d, want %d: sending moves the sender's own", got, want)
 		}
 	}

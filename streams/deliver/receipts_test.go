@@ -46,7 +46,7 @@ func TestReceipts(t *testing.T) {
 		t.Errorf("calls %v, want %v", o.calls, want)
 	}
 	for user, want := range map[chat.ID]int64{bob.UserID: 5, ann.UserID: 6, cyd.UserID: 2} {
-		if got, _ := o.ReadSeq(t.Context(), deal, user); got != want {
+		if got, _ := o.ReadSeqs(t.Context(), deal, []chat.ID{user}); got[user] != want {
 			t.Errorf("mark %d, want %d", got, want)
 		}
 	}
@@ -136,7 +136,7 @@ func TestAThousandMarksAreFewWrites(t *testing.T) {
 		if writes > 30 || len(o.sent) != 1000 {
 			t.Errorf("%d writes, %d told", writes, len(o.sent))
 		}
-		if got, _ := o.ReadSeq(t.Context(), deal, bob.UserID); got != 1000 {
+		if got, _ := o.ReadSeqs(t.Context(), deal, []chat.ID{bob.UserID}); got[bob.UserID] != 1000 {
 			t.Errorf("mark %d", got)
 		}
 	})
@@ -149,7 +149,7 @@ func TestReceiptsSurviveAnAbsence(t *testing.T) {
 	o.byUser[ann.UserID] = []string{"g1"}
 	o.failures = map[string]int{"PutReadMarks 1": 3, "Conversation": 3, "Send": -1}
 	o.process(o.deliver().Worker(schemas.TopicReceipts, 0), o.receipt(0, reads(deal, bob, 3, ann)))
-	if got, _ := o.ReadSeq(t.Context(), deal, bob.UserID); got != 3 {
+	if got, _ := o.ReadSeqs(t.Context(), deal, []chat.ID{bob.UserID}); got[bob.UserID] != 3 {
 		t.Errorf("mark %d, want 3", got)
 	}
 	if got := o.count("dozaar_deliver_rebroadcast_failures_total", schemas.TopicReceipts); got != 1 {

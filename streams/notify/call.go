@@ -109,37 +109,30 @@ func (d *Due) away(ctx context.Context, m chat.Message, members []chat.ID) (away
 // unread answers how far those have read who have not read the message and are to be called for it: not where they were called
 // since they last read, unless that is long ago.
 func (d *Due) unread(ctx context.Context, m chat.Message, users []chat.ID) (map[chat.ID]int64, error) {
-	marks := make([]int64, len(users))
 	var called map[chat.ID]chat.Call
-	group, reading := errgroup.WithContext(ctx)
-	group.SetLimit(readsAtOnce)
-	group.Go(func() error {
-		return d.insist(reading, "called", func(ctx context.Context) (err error) {
-			called, err = d.Store.Called(ctx, m.ConversationID, users)
-			return err
-		})
-	})
-	for i, user := range users {
-		group.Go(func() error {
-			return d.insist(reading, "read_seq", func(ctx context.Context) (err error) {
-				marks[i], err = d.Store.ReadSeq(ctx, m.ConversationID, user)
-				return err
-			})
-		})
+	if err := d.insist(ctx, "called", func(ctx context.Context) (err error) {
+		called, err = d.Store.Called(ctx, m.ConversationID, users)
+		return err
+	}); err != nil {
+		return nil, err
 	}
-	if err := group.Wait(); err != nil {
+	var marks map[chat.ID]int64
+	if err := d.insist(ctx, "read_seqs", func(ctx context.Context) (err error) {
+		marks, err = d.Store.ReadSeqs(ctx, m.ConversationID, users)
+		return err
+	}); err != nil {
 		return nil, err
 	}
 	unread := map[chat.ID]int64{}
-	for i, user := range users {
+	for _, user := range users {
 		last, before := called[user]
 		switch {
-		case marks[i] >= m.Seq:
+		case marks[user] >= m.Seq:
 			d.metrics.members.WithLabelValues("read").Inc()
-		case before && last.Seq >= m.Seq, before && last.Seq > marks[i] && (d.Repeat == 0 || d.Clock().Sub(last.At) < d.Repeat):
+		case before && last.Seq >= m.Seq, before && last.Seq > marks[user] && (d.Repeat == 0 || d.Clock().Sub(last.At) < d.Repeat):
 			d.metrics.members.WithLabelValues("called_before").Inc()
 		default:
-			unread[user] = marks[i]
+			unread[user] = marks[user]
 		}
 	}
 	return unread, nil

@@ -20,7 +20,7 @@ type Store interface {
 	StoredByID(ctx context.Context, ids []chat.ID) (map[chat.ID]chat.StoredID, error)
 	Conversation(ctx context.Context, id chat.ID) (chat.Conversation, error)
 	Heads(ctx context.Context, ids []chat.ID) (map[chat.ID]chat.Head, error)
-	ReadSeq(ctx context.Context, conversation, user chat.ID) (int64, error)
+	ReadSeqs(ctx context.Context, conversation chat.ID, users []chat.ID) (map[chat.ID]int64, error)
 	Settings(ctx context.Context, users []chat.ID) (map[chat.ID]chat.Settings, error)
 	Called(ctx context.Context, conversation chat.ID, users []chat.ID) (map[chat.ID]chat.Call, error)
 	PutCalled(ctx context.Context, calls []chat.Call) error
@@ -67,11 +67,10 @@ type Due struct {
 	alive   *alive
 }
 
-// At once: so many conversations, so many members of one, and so many reads of their marks.
+// At once: so many conversations, and so many members of one.
 const (
 	conversationsAtOnce = 16
 	membersAtOnce       = 100
-	readsAtOnce         = 16
 )
 
 // NewDue returns one.

@@ -194,13 +194,13 @@ type faulty struct {
 	s *shop
 }
 
-func (f faulty) ReadSeq(ctx context.Context, c, u chat.ID) (int64, error) {
+func (f faulty) ReadSeqs(ctx context.Context, c chat.ID, users []chat.ID) (map[chat.ID]int64, error) {
 	f.s.mu.Lock()
 	defer f.s.mu.Unlock()
-	if err := f.s.fault("read_seq"); err != nil {
-		return 0, err
+	if err := f.s.fault("read_seqs"); err != nil {
+		return nil, err
 	}
-	return f.Memory.ReadSeq(ctx, c, u)
+	return f.Memory.ReadSeqs(ctx, c, users)
 }
 
 func (f faulty) PutCalled(ctx context.Context, calls []chat.Call) error {
@@ -335,7 +335,7 @@ func TestRepeat(t *testing.T) {
 
 // Each step is tried until it works, and nothing is made twice by it.
 func TestStepsThatFailAreRepeated(t *testing.T) {
-	for _, step := range []string{"attendances", "read_seq", "publish", "put_called"} {
+	for _, step := range []string{"attendances", "read_seqs", "publish", "put_called"} {
 		t.Run(step, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newShop(t)

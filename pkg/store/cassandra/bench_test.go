@@ -183,7 +183,10 @@ func BenchmarkStatements(b *testing.B) {
 	}{
 		{"messages/write", func(ctx context.Context, i int) error { return s.apply(ctx, []write{messageWrite(fresh(i))}) }},
 		{"message_ids/write", func(ctx context.Context, i int) error { return s.apply(ctx, []write{messageIDWrite(fresh(i))}) }},
-		{"message_ids/read-of-none", func(ctx context.Context, _ int) error { _, _, err := s.storedID(ctx, chat.NewID()); return err }},
+		{"message_ids/read-of-none", func(ctx context.Context, _ int) error {
+			_, err := s.StoredByID(ctx, []chat.ID{chat.NewID()})
+			return err
+		}},
 		{"heads/write", func(ctx context.Context, i int) error { return s.PutHeads(ctx, []chat.Head{head(fresh(i))}) }},
 		{"heads/read", func(ctx context.Context, i int) error { _, _, err := s.head(ctx, fresh(i).ConversationID); return err }},
 		{"inbox/write-of-a-mark", func(ctx context.Context, i int) error {

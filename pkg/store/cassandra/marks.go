@@ -2,7 +2,6 @@ package cassandra
 
 import (
 	"context"
-	"sync"
 
 	"github.com/gocql/gocql"
 
@@ -73,7 +72,7 @@ func activityWrite(user chat.ID, h chat.Head) write {
 	}
 }
 
-// Heads reads the heads of conversations, beside each other. One without a message is absent.
+// Heads reads the heads of conversations. One without a message is absent.
 func (s *Store) Heads(ctx context.Context, conversations []chat.ID) (map[chat.ID]chat.Head, error) {
 	found := make(map[chat.ID]chat.Head, len(conversations))
 	err := s.measure(ctx, "heads", func() error { return s.heads(ctx, conversations, found) })
@@ -81,24 +80,29 @@ func (s *Store) Heads(ctx context.Context, conversations []chat.ID) (map[chat.ID
 }
 
 func (s *Store) heads(ctx context.Context, conversations []chat.ID, found map[chat.ID]chat.Head) error {
-	var mu sync.Mutex // guards found
-	return s.each(ctx, len(conversations), func(ctx context.Context, i int) error {
-		head, there, err := s.head(ctx, conversations[i])
-		if there {
-			mu.Lock()
-			defer mu.Unlock()
-			found[conversations[i]] = head
-		}
+	return s.many(ctx, selectHead, conversations, func(row gocql.Scanner) error {
+		h, err := scanHead(row.Scan)
+		found[h.ConversationID] = h
 		return err
 	})
 }
 
 func (s *Store) head(ctx context.Context, conversation chat.ID) (h chat.Head, found bool, err error) {
-	var activityAt int64
-	found, err = one(s.request(ctx, `SELECT seq, log_epoch, log_offset, activity_at FROM heads WHERE conversation_id = ?`, uuid(conversation)),
-		&h.Seq, &h.Position.Epoch, &h.Position.Offset, &activityAt)
-	h.ConversationID, h.ActivityAt = conversation, fromMillis(activityAt)
+	h, err = scanHead(func(columns ...any) (err error) {
+		found, err = one(s.request(ctx, selectHead, uuid(conversation)), columns...)
+		return err
+	})
 	return h, found, err
+}
+
+const selectHead = `SELECT conversation_id, seq, log_epoch, log_offset, activity_at FROM heads WHERE conversation_id = ?`
+
+func scanHead(scan func(...any) error) (h chat.Head, err error) {
+	var conversation gocql.UUID
+	var activityAt int64
+	err = scan(&conversation, &h.Seq, &h.Position.Epoch, &h.Position.Offset, &activityAt)
+	h.ConversationID, h.ActivityAt = chat.ID(conversation), fromMillis(activityAt)
+	return h, err
 }
 
 // PutReadMarks moves read marks; the greatest seq of a conversation and user wins.
@@ -116,11 +120,20 @@ func (s *Store) PutReadMarks(ctx context.Context, marks []chat.ReadMark) error {
 	})
 }
 
-// ReadSeq is up to where a user has read a conversation; 0 for nothing.
-func (s *Store) ReadSeq(ctx context.Context, conversation, user chat.ID) (seq int64, err error) {
-	err = s.measure(ctx, "read_seq", func() error {
-		_, err := one(s.request(ctx, `SELECT read_seq FROM inbox WHERE user_id = ? AND conversation_id = ?`, uuid(user), uuid(conversation)), &seq)
-		return err
+// ReadSeqs is up to where each of the users has read a conversation; 0 for nothing.
+func (s *Store) ReadSeqs(ctx context.Context, conversation chat.ID, users []chat.ID) (map[chat.ID]int64, error) {
+	found := make(map[chat.ID]int64, len(users))
+	for _, user := range users {
+		found[user] = 0
+	}
+	err := s.measure(ctx, "read_seqs", func() error {
+		return s.many(ctx, `SELECT user_id, read_seq FROM inbox WHERE user_id = ? AND conversation_id = ?`, users, func(row gocql.Scanner) error {
+			var user gocql.UUID
+			var seq int64
+			err := row.Scan(&user, &seq)
+			found[chat.ID(user)] = seq
+			return err
+		}, uuid(conversation))
 	})
-	return seq, err
+	return found, err
 }

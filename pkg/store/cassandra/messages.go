@@ -2,7 +2,6 @@ package cassandra
 
 import (
 	"context"
-	"sync"
 
 	"github.com/gocql/gocql"
 
@@ -74,32 +73,22 @@ func messageIDWrite(m chat.StoredMessage) write {
 func (s *Store) StoredByID(ctx context.Context, ids []chat.ID) (map[chat.ID]chat.StoredID, error) {
 	found := make(map[chat.ID]chat.StoredID, len(ids))
 	err := s.measure(ctx, "stored_by_id", func() error {
-		var mu sync.Mutex // guards found
-		return s.each(ctx, len(ids), func(ctx context.Context, i int) error {
-			stored, there, err := s.storedID(ctx, ids[i])
-			if there {
-				mu.Lock()
-				defer mu.Unlock()
-				found[ids[i]] = stored
-			}
+		return s.many(ctx, `
+			SELECT id, conversation_id, seq, log_epoch, log_offset, sender_id, created_at, body_hash
+			FROM message_ids WHERE id = ?`, ids, func(row gocql.Scanner) error {
+			var (
+				id, conversation, sender gocql.UUID
+				stored                   chat.StoredID
+				createdAt                int64
+				hash                     []byte
+			)
+			err := row.Scan(&id, &conversation, &stored.Seq, &stored.Position.Epoch, &stored.Position.Offset, &sender, &createdAt, &hash)
+			stored.ConversationID, stored.SenderID = chat.ID(conversation), chat.ID(sender)
+			stored.CreatedAt = fromMillis(createdAt)
+			copy(stored.BodyHash[:], hash)
+			found[chat.ID(id)] = stored
 			return err
 		})
 	})
 	return found, err
-}
-
-func (s *Store) storedID(ctx context.Context, id chat.ID) (stored chat.StoredID, found bool, err error) {
-	var (
-		conversation, sender gocql.UUID
-		createdAt            int64
-		hash                 []byte
-	)
-	found, err = one(s.request(ctx, `
-		SELECT conversation_id, seq, log_epoch, log_offset, sender_id, created_at, body_hash
-		FROM message_ids WHERE id = ?`, uuid(id)),
-		&conversation, &stored.Seq, &stored.Position.Epoch, &stored.Position.Offset, &sender, &createdAt, &hash)
-	stored.ConversationID, stored.SenderID = chat.ID(conversation), chat.ID(sender)
-	stored.CreatedAt = fromMillis(createdAt)
-	copy(stored.BodyHash[:], hash)
-	return stored, found, err
 }

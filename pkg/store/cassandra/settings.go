@@ -59,21 +59,16 @@ func (s *Store) PutMuted(ctx context.Context, user, conversation chat.ID, muted 
 // Called answers where each user was last called to a conversation.
 func (s *Store) Called(ctx context.Context, conversation chat.ID, users []chat.ID) (map[chat.ID]chat.Call, error) {
 	found := make(map[chat.ID]chat.Call, len(users))
-	var mu sync.Mutex // guards found
 	err := s.measure(ctx, "called", func() error {
-		return s.each(ctx, len(users), func(ctx context.Context, i int) error {
-			c := chat.Call{ConversationID: conversation, UserID: users[i]}
+		return s.many(ctx, `SELECT user_id, seq, called_at FROM calls WHERE user_id = ? AND conversation_id = ?`, users, func(row gocql.Scanner) error {
+			var user gocql.UUID
 			var at int64
-			there, err := one(s.request(ctx, `SELECT seq, called_at FROM calls WHERE user_id = ? AND conversation_id = ?`,
-				uuid(users[i]), uuid(conversation)), &c.Seq, &at)
-			if there {
-				c.At = fromMillis(at)
-				mu.Lock()
-				defer mu.Unlock()
-				found[users[i]] = c
-			}
+			c := chat.Call{ConversationID: conversation}
+			err := row.Scan(&user, &c.Seq, &at)
+			c.UserID, c.At = chat.ID(user), fromMillis(at)
+			found[c.UserID] = c
 			return err
-		})
+		}, uuid(conversation))
 	})
 	return found, err
 }

@@ -92,8 +92,8 @@ func BenchmarkReadSeq(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if seq, err := s.ReadSeq(b.Context(), mark.ConversationID, mark.UserID); err != nil || seq != 7 {
-			b.Fatal(seq, err)
+		if seqs, err := s.ReadSeqs(b.Context(), mark.ConversationID, []chat.ID{mark.UserID}); err != nil || seqs[mark.UserID] != 7 {
+			b.Fatal(seqs, err)
 		}
 	}
 }

@@ -66,12 +66,23 @@ func (s *Store) PutReadMarks(ctx context.Context, marks []chat.ReadMark) error {
 	})
 }
 
-// ReadSeq is up to where a user has read a conversation; 0 for nothing.
-func (s *Store) ReadSeq(ctx context.Context, conversation, user chat.ID) (int64, error) {
-	var seq int64
-	err := s.read(ctx, "read_seq", func(tx *sql.Tx) error {
-		return each(ctx, tx, func(rows *sql.Rows) error { return rows.Scan(&seq) },
-			`SELECT seq FROM read_marks WHERE conversation_id = ? AND user_id = ?`, conversation[:], user[:])
+// ReadSeqs is up to where each of the users has read a conversation; 0 for nothing.
+func (s *Store) ReadSeqs(ctx context.Context, conversation chat.ID, users []chat.ID) (map[chat.ID]int64, error) {
+	found := make(map[chat.ID]int64, len(users))
+	for _, user := range users {
+		found[user] = 0
+	}
+	err := s.read(ctx, "read_seqs", func(tx *sql.Tx) error {
+		return each(ctx, tx, func(rows *sql.Rows) error {
+			var user chat.ID
+			var seq int64
+			err := rows.Scan(&user, &seq)
+			found[user] = seq
+			return err
+		}, `
+			SELECT m.user_id, m.seq
+			FROM json_each(?) AS wanted CROSS JOIN read_marks AS m ON m.conversation_id = ? AND m.user_id = unhex(wanted.value)`,
+			idList(users), conversation[:])
 	})
-	return seq, err
+	return found, err
 }

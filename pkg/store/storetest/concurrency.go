@@ -108,5 +108,5 @@ func checkWritersAtOnce(t *testing.T, s Store) {
 	head.ActivityAt = head.ActivityAt.UTC().Truncate(time.Millisecond)
 	equal(t, "messages", get[[]chat.Message](t)(s.Messages(t.Context(), c, 0, n+1)), normals(log))
 	equal(t, "head", get[map[chat.ID]chat.Head](t)(s.Heads(t.Context(), []chat.ID{c})), map[chat.ID]chat.Head{c: head})
-	equal(t, "mark", get[int64](t)(s.ReadSeq(t.Context(), c, user)), int64(n))
+	equal(t, "mark", get[map[chat.ID]int64](t)(s.ReadSeqs(t.Context(), c, []chat.ID{user})), map[chat.ID]int64{user: int64(n)})
 }

@@ -37,7 +37,7 @@ func checkCancelled(t *testing.T, s Store) {
 		"StoredByID":     func() error { _, err := s.StoredByID(ctx, []chat.ID{m.ID}); return err },
 		"Messages":       func() error { _, err := s.Messages(ctx, conversation, 0, 10); return err },
 		"MessagesBefore": func() error { _, err := s.MessagesBefore(ctx, conversation, 0, 10); return err },
-		"ReadSeq":        func() error { _, err := s.ReadSeq(ctx, conversation, user); return err },
+		"ReadSeqs":       func() error { _, err := s.ReadSeqs(ctx, conversation, []chat.ID{user}); return err },
 		"TopicIdentity":  func() error { _, _, err := s.TopicIdentity(ctx, "x"); return err },
 	} {
 		if err := call(); !errors.Is(err, context.Canceled) {

@@ -40,20 +40,23 @@ func checkHeads(t *testing.T, s Store) {
 
 func checkReadMarks(t *testing.T, s Store) {
 	ctx, c, d, u, v := t.Context(), chat.NewID(), chat.NewID(), chat.NewID(), chat.NewID()
+	type marks = map[chat.ID]int64
+	stranger := chat.NewID()
 	for _, step := range []struct {
-		put            []chat.ReadMark
-		cu, cv, du, dv int64
+		put      []chat.ReadMark
+		ofC, ofD marks
 	}{
-		{nil, 0, 0, 0, 0},
-		{[]chat.ReadMark{{ConversationID: c, UserID: u, Seq: 5}}, 5, 0, 0, 0},
-		{[]chat.ReadMark{{ConversationID: c, UserID: u, Seq: 4}, {ConversationID: c, UserID: v, Seq: 1}}, 5, 1, 0, 0},
-		{[]chat.ReadMark{{ConversationID: d, UserID: u, Seq: 7}, {ConversationID: d, UserID: u, Seq: 6}}, 5, 1, 7, 0},
-		{[]chat.ReadMark{{ConversationID: c, UserID: u, Seq: 10}, {ConversationID: d, UserID: v, Seq: 2}}, 10, 1, 7, 2},
+		{nil, marks{u: 0, v: 0}, marks{u: 0, v: 0, stranger: 0}},
+		{[]chat.ReadMark{{ConversationID: c, UserID: u, Seq: 5}}, marks{u: 5, v: 0}, marks{u: 0, v: 0, stranger: 0}},
+		{[]chat.ReadMark{{ConversationID: c, UserID: u, Seq: 4}, {ConversationID: c, UserID: v, Seq: 1}}, marks{u: 5, v: 1}, marks{u: 0, v: 0, stranger: 0}},
+		{[]chat.ReadMark{{ConversationID: d, UserID: u, Seq: 7}, {ConversationID: d, UserID: u, Seq: 6}}, marks{u: 5, v: 1}, marks{u: 7, v: 0, stranger: 0}},
+		{[]chat.ReadMark{{ConversationID: c, UserID: u, Seq: 10}, {ConversationID: d, UserID: v, Seq: 2}}, marks{u: 10, v: 1}, marks{u: 7, v: 2, stranger: 0}},
 	} {
 		must(t, s.PutReadMarks(ctx, step.put))
-		got := [4]int64{get[int64](t)(s.ReadSeq(ctx, c, u)), get[int64](t)(s.ReadSeq(ctx, c, v)), get[int64](t)(s.ReadSeq(ctx, d, u)), get[int64](t)(s.ReadSeq(ctx, d, v))}
-		equal(t, fmt.Sprintf("after %+v", step.put), got, [4]int64{step.cu, step.cv, step.du, step.dv})
+		read := func(room chat.ID, users ...chat.ID) marks { return get[marks](t)(s.ReadSeqs(ctx, room, users)) }
+		equal(t, fmt.Sprintf("after %+v", step.put), []marks{read(c, u, v), read(d, v, u, stranger), read(c, u)}, []marks{step.ofC, step.ofD, {u: step.ofC[u]}})
 	}
+	equal(t, "of nobody", get[marks](t)(s.ReadSeqs(ctx, c, nil)), marks{})
 }
 
 func checkTopicIdentity(t *testing.T, s Store) {
@@ -83,7 +86,8 @@ func checkThousands(t *testing.T, s Store) {
 		ctx      = t.Context()
 		messages []chat.StoredMessage
 		heads    []chat.Head
-		marks    []chat.ReadMark
+		marks    []chat.ReadMark // in one conversation
+		readers  []chat.ID
 		ids      []chat.ID
 		rooms    []chat.ID
 	)
@@ -91,7 +95,8 @@ func checkThousands(t *testing.T, s Store) {
 		m := text(chat.NewID(), int64(i+1), "x")
 		ids, rooms = append(ids, m.ID, chat.NewID()), append(rooms, m.ConversationID, chat.NewID())
 		messages, heads = append(messages, m), append(heads, headOf(m))
-		marks = append(marks, chat.ReadMark{ConversationID: m.ConversationID, UserID: m.Sender.ID, Seq: m.Seq})
+		marks = append(marks, chat.ReadMark{ConversationID: rooms[0], UserID: m.Sender.ID, Seq: m.Seq})
+		readers = append(readers, m.Sender.ID, chat.NewID())
 	}
 	must(t, s.PutMessages(ctx, messages))
 	must(t, s.PutHeads(ctx, heads))
@@ -106,5 +111,13 @@ func checkThousands(t *testing.T, s Store) {
 			t.Fatalf("%+v is found as %+v under %+v", m, found[m.ID], at[m.ConversationID])
 		}
 	}
-	equal(t, "the last mark", get[int64](t)(s.ReadSeq(ctx, marks[n-1].ConversationID, marks[n-1].UserID)), marks[n-1].Seq)
+	read := get[map[chat.ID]int64](t)(s.ReadSeqs(ctx, rooms[0], readers))
+	if len(read) != len(readers) {
+		t.Fatalf("%d marks of %d users", len(read), len(readers))
+	}
+	for i, m := range marks {
+		if read[m.UserID] != m.Seq || read[readers[2*i+1]] != 0 {
+			t.Fatalf("%+v is read as %d, and nothing as %d", m, read[m.UserID], read[readers[2*i+1]])
+		}
+	}
 }

@@ -181,11 +181,15 @@ func (s *Memory) PutReadMarks(ctx context.Context, marks []chat.ReadMark) error 
 	return nil
 }
 
-// ReadSeq implements Store.
-func (s *Memory) ReadSeq(ctx context.Context, conversation, user chat.ID) (int64, error) {
+// ReadSeqs implements Store.
+func (s *Memory) ReadSeqs(ctx context.Context, conversation chat.ID, users []chat.ID) (map[chat.ID]int64, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.marks[reader{conversation, user}], ctx.Err()
+	found := map[chat.ID]int64{}
+	for _, user := range users {
+		found[user] = s.marks[reader{conversation, user}]
+	}
+	return found, ctx.Err()
 }
 
 // TopicIdentity implements Store.

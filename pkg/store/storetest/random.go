@@ -173,12 +173,12 @@ func (h *history) compareRoom(r *rapid.T, room chat.ID) {
 	limit := rapid.IntRange(0, 7).Draw(r, "limit")
 	seq := rapid.Int64Range(0, seqs+1).Draw(r, "from")
 	position := chat.Position{Epoch: rapid.Int32Range(0, 3).Draw(r, "epoch"), Offset: rapid.Int64Range(0, 10).Draw(r, "offset")}
-	reader := h.user(r)
+	readers := []chat.ID{h.user(r), h.user(r)}
 	h.ask(r, "conversation", func(s Store) (any, error) { return s.Conversation(h.ctx, room) })
 	h.ask(r, "messages", func(s Store) (any, error) { return s.Messages(h.ctx, room, seq, limit) })
 	h.ask(r, "messages before", func(s Store) (any, error) { return s.MessagesBefore(h.ctx, room, seq, limit) })
 	h.ask(r, "last before", func(s Store) (any, error) { return s.LastBefore(h.ctx, room, position) })
-	h.ask(r, "read seq", func(s Store) (any, error) { return s.ReadSeq(h.ctx, room, reader) })
+	h.ask(r, "read seqs", func(s Store) (any, error) { return s.ReadSeqs(h.ctx, room, readers) })
 }
 
 func (h *history) compareUser(r *rapid.T, user chat.ID) {

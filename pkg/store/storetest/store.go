@@ -81,8 +81,8 @@ type Store interface {
 
 	// PutReadMarks moves read marks; the greatest seq of a conversation and user wins.
 	PutReadMarks(ctx context.Context, marks []chat.ReadMark) error
-	// ReadSeq is up to where a user has read a conversation; 0 for nothing.
-	ReadSeq(ctx context.Context, conversation, user chat.ID) (int64, error)
+	// ReadSeqs is up to where each of the users has read a conversation; 0 for nothing.
+	ReadSeqs(ctx context.Context, conversation chat.ID, users []chat.ID) (map[chat.ID]int64, error)
 
 	// Settings answers each user's; one who has none has the zero value. With an error it answers for those whose
 	// could be read.
