@@ -8,7 +8,7 @@ import (
 )
 
 func TestReport(t *testing.T) {
-	r := results{}
+	r := &results{}
 	for i, value := range []float64{10, 20, 90} { // the round's ratio counts, not the medians' one
 		r.add(dozaar, "paced cpu", value)
 		r.add(nest, "paced cpu", value*[]float64{2, 4, 8}[i])
@@ -33,7 +33,7 @@ func TestReport(t *testing.T) {
 }
 
 func TestPlots(t *testing.T) {
-	r := results{}
+	r := &results{}
 	r.add(dozaar, "paced p99", 12)
 	r.add(node, "paced p99", 3)
 	r.add(node, "paced p99", 5)

@@ -28,10 +28,10 @@ func targets() []target {
 }
 
 // ratio is the median of the rounds' ratios; false: one of both was not measured.
-func (r results) ratio(t target) (float64, bool) {
+func (r *results) ratio(t target) (float64, bool) {
 	var ratios []float64
-	for i, value := range r[t.of][t.name] {
-		if rival := r[t.to][t.name]; i < len(rival) && rival[i] > 0 {
+	for i, value := range r.of(t.of, t.name) {
+		if rival := r.of(t.to, t.name); i < len(rival) && rival[i] > 0 {
 			ratios = append(ratios, value/rival[i])
 		}
 	}
@@ -41,7 +41,7 @@ func (r results) ratio(t target) (float64, bool) {
 	return bench.Median(ratios), true
 }
 
-func report(p plan, chosen []system, r results) string {
+func report(p plan, chosen []system, r *results) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured on: %s.\n\n", strings.Join(bench.Machine(), "; "))
 	for _, s := range chosen {
@@ -66,15 +66,21 @@ func report(p plan, chosen []system, r results) string {
 	r.table(&b, chosen, fmt.Sprintf("marketplace: %d conversations of two, %g messages a second", p.conversations, p.rate), cost("paced"))
 	r.table(&b, chosen, fmt.Sprintf("the same, as many as can be, %d under way", p.window), append([]line{{"messages a second", saturatedRate, "%.0f"}}, cost("saturated")...))
 	r.table(&b, chosen, fmt.Sprintf("one big room: %d members, %g messages a second", p.room, p.roomRate), append([]line{{"own CPU, µs a delivery", "room cpu a delivery", "%.2f"}}, cost("room")...))
-	r.table(&b, chosen, fmt.Sprintf("idle: %d sockets", p.idle), []line{{"memory of the own processes, bytes a socket", "bytes a socket", "%.0f"}})
+	r.table(&b, chosen, fmt.Sprintf("idle: %d sockets", p.idle), []line{
+		{"memory of the own processes, bytes a socket", "bytes a socket", "%.0f"},
+		{"own CPU until a socket is connected and has joined, µs", "arrival cpu", "%.0f"},
+	})
 	r.table(&b, chosen, "what the client found, all rounds and scenarios together", []line{
 		{"lost", "lost", ""}, {"duplicated", "duplicated", ""}, {"reordered", "reordered", ""}, {"refused", "refused", ""},
 	})
+	if r.heap != "" {
+		fmt.Fprintf(&b, "\nWhat is in use of one of Dozaar's gateways, with half of these sockets, after a collection:\n\n```\n%s```\n", r.heap)
+	}
 	return b.String()
 }
 
 // plots are the figures that matter most, as bars.
-func plots(p plan, chosen []system, r results) string {
+func plots(p plan, chosen []system, r *results) string {
 	var all []chart.Chart
 	for _, c := range []struct {
 		title, name, unit string
@@ -89,7 +95,7 @@ func plots(p plan, chosen []system, r results) string {
 	} {
 		plot := chart.Chart{Title: c.title, Unit: c.unit}
 		for _, s := range chosen {
-			if values := r[s.name][c.name]; len(values) > 0 {
+			if values := r.of(s.name, c.name); len(values) > 0 {
 				plot.Bars = append(plot.Bars, chart.Bar{Name: s.name, Is: bench.Median(values) * c.times})
 			}
 		}
@@ -114,7 +120,7 @@ func cost(scenario string) []line {
 	}
 }
 
-func (r results) table(b *strings.Builder, chosen []system, title string, lines []line) {
+func (r *results) table(b *strings.Builder, chosen []system, title string, lines []line) {
 	fmt.Fprintf(b, "\n| %s | %s |\n|---%s|\n", title, strings.Join(names(chosen), " | "), strings.Repeat("|--:", len(chosen)))
 	for _, l := range lines {
 		b.WriteString("| " + l.title)
@@ -125,8 +131,8 @@ func (r results) table(b *strings.Builder, chosen []system, title string, lines 
 	}
 }
 
-func (r results) cell(system string, l line) string {
-	values := r[system][l.name]
+func (r *results) cell(system string, l line) string {
+	values := r.of(system, l.name)
 	if len(values) == 0 {
 		return ""
 	}

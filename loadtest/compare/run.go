@@ -56,13 +56,21 @@ type scenario struct {
 }
 
 // results are the samples of all rounds, by system and name.
-type results map[string]map[string][]float64
+type results struct {
+	samples map[string]map[string][]float64
+	heap    string // a profile of Dozaar's: what is in use when all sockets are there
+}
 
-func (r results) add(system, name string, value float64) {
-	if r[system] == nil {
-		r[system] = map[string][]float64{}
+func (r *results) of(system, name string) []float64 { return r.samples[system][name] }
+
+func (r *results) add(system, name string, value float64) {
+	if r.samples == nil {
+		r.samples = map[string]map[string][]float64{}
 	}
-	r[system][name] = append(r[system][name], value)
+	if r.samples[system] == nil {
+		r.samples[system] = map[string][]float64{}
+	}
+	r.samples[system][name] = append(r.samples[system][name], value)
 }
 
 // measure carries the plan out and gives its tables and plots.
@@ -94,7 +102,7 @@ func measure(ctx context.Context, p plan, chosen []system) (text, svg string, er
 			return "", "", err
 		}
 	}
-	r := results{}
+	r := &results{}
 	for round := range p.rounds {
 		for i := range chosen {
 			s := chosen[(i+round)%len(chosen)] // another one is the first in each round
@@ -110,7 +118,7 @@ func measure(ctx context.Context, p plan, chosen []system) (text, svg string, er
 // bearable is half of what the slowest of the systems bears that store messages, in whole tens a second.
 func (p plan) bearable(ctx context.Context, chosen []system, e *stack.Engines, dir string) (rate float64, err error) {
 	rate = math.Inf(1)
-	r := results{}
+	r := &results{}
 	for _, s := range chosen {
 		if !s.stores {
 			continue
@@ -119,7 +127,7 @@ func (p plan) bearable(ctx context.Context, chosen []system, e *stack.Engines, d
 		if err := try(ctx, p, s, e, dir, r, scenario{"what it bears", (*trial).capacity}); err != nil {
 			return 0, fmt.Errorf("%s: %w", s.name, err)
 		}
-		rate = min(rate, max(10, math.Floor(r[s.name][saturatedRate][0]/20)*10))
+		rate = min(rate, max(10, math.Floor(r.of(s.name, saturatedRate)[0]/20)*10))
 	}
 	if math.IsInf(rate, 1) {
 		rate = 500
@@ -133,12 +141,13 @@ type trial struct {
 	plan
 	*running
 	system  system
-	results results
+	results *results
 	own     map[string]int // pids
 	engines map[string]int
+	arrival float64 // µs of own CPU for each socket that connected and joined last
 }
 
-func try(ctx context.Context, p plan, s system, e *stack.Engines, dir string, r results, all ...scenario) (err error) {
+func try(ctx context.Context, p plan, s system, e *stack.Engines, dir string, r *results, all ...scenario) (err error) {
 	up, err := s.start(ctx, e, dir)
 	if err != nil {
 		return err
@@ -177,11 +186,20 @@ func (t *trial) with(ctx context.Context, conversations, members int, do func(*b
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Stop()) }()
+	before, err := t.used()
+	if err != nil {
+		return err
+	}
 	if err := client.Ask(converse.Command{
 		Do: "connect", Dialect: t.system.dialect, Senders: t.senders, Recipients: t.recipients, Conversations: met,
 	}, &struct{}{}); err != nil {
 		return err
 	}
+	now, err := t.used()
+	if err != nil {
+		return err
+	}
+	t.arrival = (now - before) / float64(conversations*members) * 1e6
 	if err := do(client); err != nil {
 		return err
 	}
@@ -296,9 +314,22 @@ func (t *trial) idleSockets(ctx context.Context) error {
 			time.Sleep(t.rest)
 			now, err := t.resident()
 			t.note("bytes a socket", (now-before)/float64(t.idle-first))
+			t.note("arrival cpu", t.arrival)
+			if err == nil && t.heap != nil {
+				t.results.heap, err = t.heap(ctx)
+			}
 			return err
 		})
 	})
+}
+
+// used is the CPU of the system's own processes so far, in seconds.
+func (t *trial) used() (sum float64, err error) {
+	used, err := bench.CPUSecondsOf(t.own)
+	for _, seconds := range used {
+		sum += seconds
+	}
+	return sum, err
 }
 
 // resident is the memory of the system's own processes, in bytes.

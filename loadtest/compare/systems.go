@@ -20,6 +20,9 @@ const secret = "of the rivals' tokens, on the loopback only" //nolint:gosec // n
 
 const peers = "loadtest/peers"
 
+// heapLines is how much of a profile is shown.
+const heapLines = 25
+
 // system is what is compared.
 type system struct {
 	name    string
@@ -36,6 +39,7 @@ type running struct {
 	own                 []string // whose CPU and memory count as the system's
 	senders, recipients string   // addresses: two processes, but for the floor
 	meet                func(ctx context.Context, count, members int) ([]converse.Conversation, error)
+	heap                func(ctx context.Context) (string, error) // what is in use of one process, as text; may be nil
 }
 
 func names(all []system) (list []string) {
@@ -94,7 +98,14 @@ func startDozaar(ctx context.Context, e *stack.Engines, dir string) (*running, e
 	if err != nil {
 		return nil, err
 	}
-	return &running{&p.Services, stack.Roles, p.Named(stack.GatewayA).Listen, p.Named(stack.GatewayB).Listen, p.Meet}, nil
+	a, b := p.Named(stack.GatewayA), p.Named(stack.GatewayB)
+	return &running{&p.Services, stack.Roles, a.Listen, b.Listen, p.Meet, func(ctx context.Context) (string, error) {
+		file := filepath.Join(dir, "heap.prof")
+		if err := a.Profile(ctx, "heap?gc=1", file); err != nil {
+			return "", err
+		}
+		return p.Top(ctx, file, heapLines, stack.All, "-inuse_space")
+	}}, nil
 }
 
 // environment is what a rival is told.
@@ -116,7 +127,7 @@ func pair(name string, program func(dir string) (string, []string)) func(context
 				return nil, errors.Join(err, services.Stop())
 			}
 		}
-		return &running{services, own, services.Named(own[0]).Listen, services.Named(own[1]).Listen, strangers}, nil
+		return &running{services, own, services.Named(own[0]).Listen, services.Named(own[1]).Listen, strangers, nil}, nil
 	}
 }
 
@@ -143,7 +154,7 @@ func startNest(ctx context.Context, e *stack.Engines, dir string) (*running, err
 			body["users"] = users
 			return post(ctx, "http://"+worker+"/members", body)
 		})
-	}}, nil
+	}, nil}, nil
 }
 
 func startBare(ctx context.Context, e *stack.Engines, dir string) (*running, error) {
@@ -156,7 +167,7 @@ func startBare(ctx context.Context, e *stack.Engines, dir string) (*running, err
 		return nil, errors.Join(err, services.Stop())
 	}
 	at := services.Named(bare).Listen
-	return &running{services, []string{bare}, at, at, strangers}, nil
+	return &running{services, []string{bare}, at, at, strangers, nil}, nil
 }
 
 // strangers are conversations of which the system need not know before.

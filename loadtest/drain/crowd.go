@@ -148,11 +148,10 @@ func (c *crowd) begin() {
 	c.began = time.Now()
 }
 
-// noted is when clients were cut, when they were back, and when they had caught up, since the drain began.
-func (c *crowd) noted() (gone, back, caught []time.Duration) {
+func (c *crowd) noted() noted {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return sorted(c.gone), sorted(c.back), sorted(c.caught)
+	return noted{sorted(c.gone), sorted(c.back), sorted(c.caught)}
 }
 
 func sorted(times []time.Duration) []time.Duration { return slices.Sorted(slices.Values(times)) }

@@ -59,7 +59,15 @@ func main() {
 	flag.IntVar(&p.missed, "missed", p.missed, "messages that each client has missed when it is back")
 	flag.IntVar(&p.joins, "joins", joinsAtOnce, "DOZAAR_JOINS_AT_ONCE in the columns that have a bound")
 	only := flag.Int("only", 0, "which column of the table to measure, from 1 on; 0: all of them")
+	child := flag.Bool("crowd", false, "be the crowd (used by the program itself)")
 	flag.Parse()
+	if *child {
+		if err := serve(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "drain:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	text, err := p.table(ctx, *only)
 	stop()
@@ -137,28 +145,31 @@ func (p plan) measure(ctx context.Context) (rows []row, err error) {
 	defer func() { err = errors.Join(err, product.Stop()) }()
 	one, other := product.Named(stack.GatewayA), product.Named(stack.GatewayB)
 	urls := []string{"http://" + one.Listen, "http://" + other.Listen}
-	target := load.NewDozaar(urls, []byte(product.Secret))
-	defer target.Close()
-	crowd := newCrowd(target, p.sockets)
-	there, leave := context.WithCancel(ctx)
-	defer leave()
-	if err := crowd.connect(there); err != nil {
+	self, err := os.Executable()
+	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(os.Stderr, "%d sockets are open\n", p.sockets)
-	if err := crowd.talk(ctx, p.missed); err != nil {
+	crowd, err := bench.StartChild(ctx, "the crowd", self, "-crowd")
+	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(os.Stderr, "in a conversation each, %d messages in it\n", p.missed)
+	defer func() { err = errors.Join(err, crowd.Stop()) }()
+	orders := []order{{Do: "connect", Gateways: urls, Secret: product.Secret, Sockets: p.sockets}, {Do: "talk", Messages: p.missed}}
 	if p.idle { // what is compared comes after the same, on engines as warm
-		crowd.leave()
+		orders = append(orders, order{Do: "leave"})
+	}
+	for _, o := range orders {
+		if err := crowd.Ask(o, &struct{}{}); err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(os.Stderr, "%d clients did %s\n", p.sockets, o.Do)
 	}
 
 	pids, err := engines.PIDs()
 	if err != nil {
 		return nil, err
 	}
-	pids["other gateway"], pids["deliver"], pids["clients"] = other.PID(), product.Named(stack.Deliver).PID(), os.Getpid()
+	pids["other gateway"], pids["deliver"], pids["clients"] = other.PID(), product.Named(stack.Deliver).PID(), crowd.PID()
 	m := &measurement{plan: p, one: one, other: other, pids: pids, crowd: crowd, phases: make(chan string, 4)}
 	group, talking := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {

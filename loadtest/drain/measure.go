@@ -27,7 +27,7 @@ type measurement struct {
 	plan
 	one, other *stack.Service
 	pids       map[string]int // whose CPU is told
-	crowd      *crowd
+	crowd      *bench.Child
 	phases     chan string // for wait
 
 	judged, others load.Result
@@ -50,7 +50,9 @@ func (m *measurement) drain(ctx context.Context, note func(string)) error {
 	pause(ctx, m.quiet)
 	m.before, m.full = resident(m.other), resident(m.one)
 	enter(draining)
-	m.crowd.begin()
+	if err := m.ask("begin"); err != nil {
+		return err
+	}
 	begun := time.Now()
 	used, err := bench.CPUSecondsOf(m.pids)
 	if err != nil {
@@ -60,11 +62,11 @@ func (m *measurement) drain(ctx context.Context, note func(string)) error {
 		return err
 	}
 	m.took = time.Since(begun)
-	if err := m.crowd.all(ctx); err != nil {
+	if err := m.ask("be back"); err != nil {
 		return err
 	}
 	enter(catching)
-	if err := m.crowd.caughtUp(ctx); err != nil {
+	if err := m.ask("catch up"); err != nil {
 		return err
 	}
 	if err := errors.Join(m.meter(used, time.Since(begun)), m.one.Start(ctx)); err != nil {
@@ -75,6 +77,9 @@ func (m *measurement) drain(ctx context.Context, note func(string)) error {
 	pause(ctx, 5*time.Second)
 	return ctx.Err()
 }
+
+// ask tells the crowd to do something, and waits until it has.
+func (m *measurement) ask(do string) error { return m.crowd.Ask(order{Do: do}, &struct{}{}) }
 
 // meter tells how many cores each process has used for so long.
 func (m *measurement) meter(before map[string]float64, lasting time.Duration) error {
@@ -123,7 +128,11 @@ func (m *measurement) report(others string) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	gone, back, caught := m.crowd.noted()
+	var of noted
+	if err := m.crowd.Ask(order{Do: "tell"}, &of); err != nil {
+		return nil, err
+	}
+	gone, back, caught := of.Gone, of.Back, of.Caught
 	if len(gone) != m.sockets || len(back) != m.sockets {
 		return nil, fmt.Errorf("of %d clients %d were cut and %d came back, each once", m.sockets, len(gone), len(back))
 	}

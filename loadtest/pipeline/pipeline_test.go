@@ -162,13 +162,6 @@ func TestReportHasNoHoles(t *testing.T) {
 	}
 }
 
-func TestFirstLines(t *testing.T) {
-	top := "File: x\nTime: y\n      flat  flat%   sum%        cum   cum%\n 1ms a\n 2ms github.com/dozaar/dozaar/pkg/b\n 3ms c\n"
-	if got := firstLines(top, 2, func(string) bool { return true }); !strings.HasSuffix(got, "cum%\n 1ms a\n 2ms pkg/b\n") || strings.Contains(got, "Time") {
-		t.Errorf("%q", got)
-	}
-}
-
 func TestFloorInsists(t *testing.T) {
 	asked := 0
 	if err := insist(func() error {

@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -44,63 +40,22 @@ func (s *stage) profiles(ctx context.Context) (string, error) {
 }
 
 func (s *stage) profile(ctx context.Context, name string) (string, error) {
-	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", s.product.Named(name).Admin, int(s.plan.profile.Seconds()))
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return "", err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close() //nolint:errcheck // it was read
-	taken, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK {
-		return "", errors.Join(err, fmt.Errorf("profile of %s: %s", name, response.Status))
-	}
-	file := filepath.Join(s.product.Dir, name+".prof")
-	if err := os.WriteFile(file, taken, 0o600); err != nil {
-		return "", err
-	}
+	dir := s.product.Dir
 	if s.plan.keep != "" {
-		if err := os.WriteFile(filepath.Join(s.plan.keep, name+".prof"), taken, 0o600); err != nil {
-			return "", err
-		}
+		dir = s.plan.keep
 	}
-	flat, err := s.top(ctx, file)
+	file := filepath.Join(dir, name+".prof")
+	if err := s.product.Named(name).Profile(ctx, fmt.Sprintf("profile?seconds=%d", int(s.plan.profile.Seconds())), file); err != nil {
+		return "", err
+	}
+	flat, err := s.product.Top(ctx, file, profileLines, stack.All)
 	if err != nil {
 		return "", err
 	}
-	cumulative, err := s.top(ctx, file, "-cum")
+	cumulative, err := s.product.Top(ctx, file, ourLines, stack.Ours, "-cum")
 	if err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("CPU of %s, saturated, the functions that use most themselves:\n\n```\n%s```\n\nand ours, with all that they call:\n\n```\n%s```\n",
-		name, firstLines(flat, profileLines, func(string) bool { return true }),
-		firstLines(cumulative, ourLines, func(line string) bool { return strings.Contains(line, "dozaar/") })), nil
-}
-
-func (s *stage) top(ctx context.Context, file string, flags ...string) (string, error) {
-	args := append([]string{"tool", "pprof", "-top", "-nodefraction=0", "-nodecount=2000"}, flags...)
-	cmd := exec.CommandContext(ctx, "go", append(args, s.product.Program, file)...) //nolint:gosec // go's own tool
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	return string(out), err
-}
-
-// firstLines is the table's head and its first lines that are wanted, without the paths of modules.
-func firstLines(top string, count int, wanted func(string) bool) string {
-	_, table, _ := strings.Cut(top, "flat%") // what stands before tells of files and dates
-	var b strings.Builder
-	b.WriteString("      flat  flat%   sum%        cum   cum%\n")
-	for i, line := range strings.Split(table, "\n") {
-		if i == 0 || !wanted(line) || strings.TrimSpace(line) == "" {
-			continue
-		}
-		if count--; count < 0 {
-			break
-		}
-		b.WriteString(strings.ReplaceAll(strings.ReplaceAll(line, "github.com/dozaar/dozaar/", ""), "github.com/", "") + "\n")
-	}
-	return b.String()
+		name, flat, cumulative), nil
 }
