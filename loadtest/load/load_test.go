@@ -2,7 +2,10 @@ package load
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
+	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -95,6 +98,40 @@ func TestPlans(t *testing.T) {
 		bad := good
 		if spoil(&bad); bad.validate() == nil {
 			t.Errorf("%s is taken", name)
+		}
+	}
+}
+
+// inboxes is an archive of inboxes alone, which counts who asked.
+type inboxes struct {
+	Archive
+	mu    sync.Mutex
+	asked map[uuid.UUID]int
+}
+
+func (a *inboxes) Inbox(_ context.Context, who Member) (map[uuid.UUID]Entry, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asked[who.ID]++
+	return nil, nil
+}
+
+func TestAsManyInboxesAreReadAsPlanned(t *testing.T) {
+	for planned, want := range map[int]int{0: 10, 3: 4, 5: 5, 10: 10, 99: 10} {
+		writer, err := history.Create(filepath.Join(t.TempDir(), "history"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		archive := &inboxes{asked: map[uuid.UUID]int{}}
+		r := &run{Plan: Plan{Inboxes: planned}, archive: archive, writer: writer, meter: NewMeter()}
+		for range 10 {
+			r.users = append(r.users, &user{Member: Member{ID: uuid.New()}, conversations: []*conversation{{id: uuid.New()}}})
+		}
+		if err := errors.Join(r.readInboxes(t.Context(), nil), writer.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if len(archive.asked) != want {
+			t.Errorf("%d planned: %d were read, want %d", planned, len(archive.asked), want)
 		}
 	}
 }

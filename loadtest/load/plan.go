@@ -40,6 +40,7 @@ type Plan struct {
 	Moves, Guests, Looks, Cuts         float64
 
 	Settle  time.Duration
+	Inboxes int
 	History string // the file to write
 	Check   history.Options
 	// During runs beside the load, such as to make faults, and is waited for before anything settles. It may note what
@@ -108,6 +109,7 @@ func (p *Plan) Flags(f *flag.FlagSet) {
 	f.Int64Var(&p.Speed, "slow-speed", p.Speed, "bytes a second that such a device reads, until the load is over")
 
 	f.DurationVar(&p.Settle, "settle", p.Settle, "how long to wait for everything to come to rest while nothing gets any further")
+	f.IntVar(&p.Inboxes, "inboxes", p.Inboxes, "users whose inbox is read at the end; 0: all of them")
 	f.BoolVar(&p.Check.ConflictsMayBeLost, "conflicts-may-be-lost", p.Check.ConflictsMayBeLost, "nobody needs to be told of a conflict after the acknowledgement, as where Redis was killed")
 }
 
@@ -117,6 +119,8 @@ func (p *Plan) validate() error {
 		return errors.New("no gateway")
 	case p.Rate <= 0 || p.Conversations <= 0 || p.Duration < 0 || p.Duration == 0 && p.During == nil:
 		return errors.New("rate, conversations and duration must be above 0")
+	case p.Inboxes < 0:
+		return errors.New("inboxes must not be below 0")
 	case p.Members < 2 || p.Devices < 1 || p.Open < 1 || p.Connects <= 0:
 		return errors.New("members must be two or more; devices, open and connects above 0")
 	case badExponent(p.Zipf) || badExponent(p.SellerZipf):
