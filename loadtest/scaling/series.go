@@ -36,12 +36,12 @@ func allSeries() []series {
 	return []series{
 		{byRate, []int{50, 200, 400, 800}, func(p *point, v int) { p.rate = float64(v) }},
 		{bySockets, []int{0, 2_000, 10_000}, func(p *point, v int) { p.idle, p.rate, p.conversations = v, 20, 50 }},
-		{byMembers, []int{2, 10, 100, 1_000, 10_000}, func(p *point, v int) {
-			p.members, p.conversations, p.rate = v, max(1, 1_000/v), deliveries/float64(v)
-		}},
 		{byConversations, []int{50, 500, 5_000}, func(p *point, v int) { p.conversations = v }},
 		{byGateways, []int{1, 2, 4}, func(p *point, v int) { p.gateways = v }},
 		{byDelivers, []int{1, 2, 4}, func(p *point, v int) { p.delivers = v }},
+		{byMembers, []int{2, 10, 100, 1_000, 10_000}, func(p *point, v int) {
+			p.members, p.conversations, p.rate = v, max(1, 1_000/v), deliveries/float64(v)
+		}}, // late: for minutes after ten thousand have gone everybody is told of it
 		{byPartitions, []int{12, 64, 240}, func(p *point, v int) { p.partitions = v }},
 	}
 }
