@@ -235,11 +235,7 @@ func TestComesBackWithItsCursorAndTriesAgain(t *testing.T) {
 		t.Errorf("first %v, then %v", first.payload, again.payload)
 	}
 	s.answer(again, map[string]any{"ok": true, "messageId": message(9).ID})
-	for deadline := time.Now().Add(5 * time.Second); d.Busy() != ""; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal(d.Busy())
-		}
-	}
+	wantRest(t, d)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	unknown := slices.IndexFunc(g.events, func(e history.Event) bool { return e.Kind == history.Answer && e.Client == id })
@@ -247,6 +243,31 @@ func TestComesBackWithItsCursorAndTriesAgain(t *testing.T) {
 	if unknown < 0 || g.events[unknown].Outcome != history.Unknown || known < 0 || g.events[known].Message != message(9).ID {
 		t.Errorf("%v", g.events)
 	}
+}
+
+func wantRest(t *testing.T, d *Device) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); d.Busy() != ""; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal(d.Busy())
+		}
+	}
+}
+
+// A gateway dies between the word that the device has joined and the acknowledgement: nobody waits for that any more.
+func TestAJoinThatDiedIsNotWaitedFor(t *testing.T) {
+	g := newGateway(t)
+	d := g.device()
+	d.Join(room1)
+	s := g.next()
+	s.want("join:conversation")
+	s.emit("joined:conversation", joined{ConversationID: room1, Recovered: true})
+	g.wantRecorded("connected joined")
+	_ = s.ws.NetConn().Close()
+	s = g.next()
+	s.join(0, 0, 0, true)
+	wantRest(t, d)
+	g.wantRecorded("connected joined disconnected connected joined")
 }
 
 func TestPagesWhatIsNotReplayed(t *testing.T) {

@@ -75,11 +75,13 @@ func (d *Device) disconnected(why error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.up, d.out = nil, nil
+	for _, r := range d.order {
+		r.out() // first: a join that was told, and not acknowledged, is not waited for any more
+	}
 	for id := range d.acks {
 		d.expire(id)
 	}
 	for _, r := range d.order {
-		r.out()
 		r.joining, r.leaving, r.marking = false, false, false
 		r.tryAt = time.Time{}
 		if d.Forgetful {
