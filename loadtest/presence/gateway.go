@@ -71,6 +71,9 @@ func (*stage) Receive(context.Context, relay.Envelope) {}
 // Resync is asked for when something was lost.
 func (*stage) Resync(context.Context, string) {}
 
+// Unheard implements relay.Handler.
+func (*stage) Unheard(context.Context) {}
+
 func serveGateway(ctx context.Context, addr string, ttl time.Duration, in io.Reader, out io.Writer) error {
 	client, err := redis.Open(redis.Config{Addrs: []string{addr}})
 	if err != nil {

@@ -59,6 +59,7 @@ func (c counted) Receive(_ context.Context, e relay.Envelope) {
 }
 
 func (counted) Resync(context.Context, string) {}
+func (counted) Unheard(context.Context)        {}
 
 func measureSeller(ctx context.Context, r *server, store *sqlite.Store, gateways, conversations int) (string, error) {
 	ctx, cancel := context.WithCancel(ctx)

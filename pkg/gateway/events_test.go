@@ -108,6 +108,38 @@ func TestAfterAResyncARemovedMemberIsShownNothing(t *testing.T) {
 	}
 }
 
+// A deliver stores, and cannot tell: who is a member is shown it all the same, and a room that is not behind costs nothing.
+func TestWhatNobodyTellsOfIsFound(t *testing.T) {
+	w := newWorld(t)
+	bea, sam := newUser("Bea"), newUser("Sam")
+	room, other := w.conversation(bea, sam), w.conversation(bea)
+	_, beas := w.join(bea, room)
+	_, sams := w.join(sam, room)
+	_, _ = w.join(bea, other)
+	w.put(room, bea, "nobody tells of it")
+	if _, err := w.store.RemoveMember(t.Context(), room, sam.ID); err != nil {
+		t.Fatal(err)
+	}
+	store := &countingStore{Store: w.store}
+	w.Gateway.Store = store
+	ctx, end := context.WithCancel(t.Context())
+	healed := make(chan struct{})
+	go func() {
+		defer close(healed)
+		_ = w.heal(ctx)
+	}()
+	w.Unheard(ctx)
+	eventually(t, "the message reaches who is a member", func() bool { return len(beas.seqs()) == 1 })
+	end()
+	<-healed
+	if got := sams.seqs(); len(got) != 0 {
+		t.Errorf("a removed member was shown %v", got)
+	}
+	if reads := store.reads.Load(); reads != 1 {
+		t.Errorf("the members of %d rooms were read; one was behind", reads)
+	}
+}
+
 func TestARemovedMemberCannotSendAfterFiveSecondsThoughTheWordWasLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

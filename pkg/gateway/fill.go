@@ -137,12 +137,17 @@ func (g *Gateway) fillPage(r *room) (progress bool, err error) {
 }
 
 // heal re-registers and reads every room's head and members again after the relay has had trouble,
-// so that even a lost last message appears.
+// so that even a lost last message appears. While somebody is not heard it looks at the heads again and again.
 func (g *Gateway) heal(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-g.unheard:
+			if err := g.look(ctx); err != nil && ctx.Err() == nil {
+				g.log.Warn("look at the rooms", "error", err) // the relay says again that it wants to
+			}
+			continue
 		case <-g.resyncs:
 		}
 		pause := backoff.NewExponentialBackOff()
@@ -170,6 +175,21 @@ func (g *Gateway) resync(ctx context.Context) error {
 	if err := g.Leases.Reassert(ctx); err != nil {
 		return err
 	}
+	return g.heads(ctx, func(r *room, head int64) { g.need(r, head, true) })
+}
+
+// look has rooms filled that are behind their heads. The word of a removed member may be missing, too, so they read their
+// members before.
+func (g *Gateway) look(ctx context.Context) error {
+	return g.heads(ctx, func(r *room, head int64) {
+		if head > r.lastSeq() {
+			g.need(r, head, true)
+		}
+	})
+}
+
+// heads reads the head of every room.
+func (g *Gateway) heads(ctx context.Context, take func(r *room, head int64)) error {
 	list := g.rooms.list()
 	for len(list) > 0 {
 		page := list[:min(headsPage, len(list))]
@@ -183,7 +203,7 @@ func (g *Gateway) resync(ctx context.Context) error {
 			return err
 		}
 		for _, r := range page {
-			g.need(r, heads[r.id].Seq, true)
+			take(r, heads[r.id].Seq)
 		}
 	}
 	return nil

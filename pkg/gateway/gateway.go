@@ -118,6 +118,7 @@ type Gateway struct {
 	fills    *semaphore.Weighted // bounds the rooms that read the store at once
 	turns    *turns
 	resyncs  chan struct{}
+	unheard  chan struct{}
 	rechecks chan struct{}
 	spawner
 
@@ -138,6 +139,7 @@ func New(cfg Config) *Gateway {
 		fills:    semaphore.NewWeighted(maxFills),
 		turns:    newTurns(max(1, cfg.Limits.JoinsAtOnce)),
 		resyncs:  make(chan struct{}, 1),
+		unheard:  make(chan struct{}, 1),
 		rechecks: make(chan struct{}, 1),
 		base:     base,
 		endBase:  endBase,

@@ -50,6 +50,15 @@ func (g *Gateway) Resync(_ context.Context, reason string) {
 	}
 }
 
+// Unheard is called by the relay while somebody who sends is not heard. Rooms are looked at, so that what is stored is shown all the
+// same: a deliver that alone cannot reach Redis goes on storing.
+func (g *Gateway) Unheard(context.Context) {
+	select {
+	case g.unheard <- struct{}{}:
+	default: // the last look is not over
+	}
+}
+
 func (g *Gateway) receiveMessage(e *relay.Message) {
 	m := e.Message
 	if r := g.rooms.get(m.ConversationID); r != nil {

@@ -37,6 +37,8 @@ func (b *seenBox) Receive(_ context.Context, e Envelope) {
 	b.received[e.Message.Seq] = time.Now()
 }
 
+func (*seenBox) Unheard(context.Context) {}
+
 func (b *seenBox) Resync(_ context.Context, reason string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -34,6 +34,9 @@ type Handler interface {
 	// gateway registered: register again, then read again what is stored. Nothing that comes after it may be shown by
 	// what was known before it.
 	Resync(ctx context.Context, reason string)
+	// Unheard says, again and again, that somebody who has sent is not heard now, or nobody is: what is stored meanwhile
+	// may not come.
+	Unheard(ctx context.Context)
 }
 
 // ReceiverConfig makes a Receiver. Redis and Instance are required.
@@ -62,6 +65,7 @@ type Receiver struct {
 
 	senders senders   // of the reading goroutine only
 	at      time.Time // of the reading goroutine only; when it last got somewhere
+	told    time.Time // of the reading goroutine only; when the handler was last told that somebody is unheard
 	old     bool      // of the reading goroutine only; what comes may have waited since it stood still
 
 	mu      sync.Mutex
@@ -69,6 +73,9 @@ type Receiver struct {
 	rewind  bool     // guarded by mu; read from the start of the stream
 	reasons []string // guarded by mu; resyncs that the registration asks for
 }
+
+// unheardEvery is how often the handler is told that somebody is not heard.
+const unheardEvery = 2 * time.Second
 
 const (
 	streamStart = "0-0"
@@ -134,6 +141,7 @@ func (r *Receiver) read(ctx context.Context) error {
 				r.log.Warn("relay: cannot read from Redis", "error", err)
 			}
 			broken = true
+			r.unheard(ctx)
 			sleep(ctx, wait.NextBackOff())
 			continue
 		}
@@ -160,8 +168,18 @@ func (r *Receiver) read(ctx context.Context) error {
 			r.log.Warn("relay: senders fell silent", "senders", names)
 			r.resync(ctx, ReasonSilence)
 		}
+		if r.senders.anySilent() {
+			r.unheard(ctx)
+		}
 	}
 	return nil
+}
+
+func (r *Receiver) unheard(ctx context.Context) {
+	if now := time.Now(); now.Sub(r.told) >= unheardEvery {
+		r.told = now
+		r.handler.Unheard(ctx)
+	}
 }
 
 // moved notes that reading goes on. Where it stood still for longer than a silence, what was waiting is old: a member may have

@@ -24,6 +24,7 @@ type inbox struct {
 	mu       sync.Mutex
 	got      []Envelope
 	resyncs  []string
+	unheard  int
 	progress chan struct{}
 }
 
@@ -34,6 +35,19 @@ func (b *inbox) Receive(_ context.Context, e Envelope) {
 	b.got = append(b.got, e)
 	b.mu.Unlock()
 	b.moved()
+}
+
+func (b *inbox) Unheard(context.Context) {
+	b.mu.Lock()
+	b.unheard++
+	b.mu.Unlock()
+	b.moved()
+}
+
+func (b *inbox) unheards() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.unheard
 }
 
 func (b *inbox) Resync(_ context.Context, reason string) {
@@ -276,6 +290,7 @@ func TestATrimmedStreamIsNoticed(t *testing.T) {
 	}
 }
 
+// It is resynced for once, and that somebody is not heard is said for as long as it is so.
 func TestASilentSenderIsNoticedOnce(t *testing.T) {
 	t.Parallel()
 	client := redistest.Client(t, redistest.StartMini(t).Addr())
@@ -284,8 +299,16 @@ func TestASilentSenderIsNoticedOnce(t *testing.T) {
 	send(t, s, to("a", message(1)))
 	box.wait(t, "a resync", resynced(ReasonSilence))
 	time.Sleep(time.Second)
+	box.wait(t, "being told twice that somebody is not heard", func([]Envelope, []string) bool { return box.unheard > 1 })
 	if !slices.Equal(box.resyncs, []string{ReasonSilence}) {
 		t.Errorf("resyncs %v", box.resyncs)
+	}
+	send(t, s, to("a", message(2)))
+	box.wait(t, "the second message", received(2))
+	before := box.unheards()
+	time.Sleep(300 * time.Millisecond) // less than the silence that makes it unheard again
+	if box.unheards() != before {
+		t.Error("who is heard again is still said not to be")
 	}
 }
 

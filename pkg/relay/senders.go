@@ -86,6 +86,16 @@ func (s senders) heard(e entry, now time.Time) verdict {
 	return inOrder
 }
 
+// anySilent tells whether the last that was asked about the silent ones named some that have not been heard since, nor forgotten.
+func (s senders) anySilent() bool {
+	for _, h := range s {
+		if h.silent {
+			return true
+		}
+	}
+	return false
+}
+
 // silent names the senders that were heard before, but not for longer than limit; each silence once.
 func (s senders) silent(now time.Time, limit time.Duration) (names []string) {
 	for identity, h := range s {

@@ -57,6 +57,9 @@ func TestSilence(t *testing.T) {
 	if got := s.silent(now.Add(2*limit), limit); got != nil {
 		t.Fatalf("told twice: %v", got)
 	}
+	if !s.anySilent() {
+		t.Error("nobody is silent, and both are")
+	}
 	s.heard(counted("a", 0, 0), now.Add(2*limit))
 	if got := s.silent(now.Add(4*limit), limit); len(got) != 1 {
 		t.Fatalf("a new silence: %v", got)
@@ -65,7 +68,7 @@ func TestSilence(t *testing.T) {
 	goodbye.goodbye = true
 	s.heard(goodbye, now.Add(4*limit))
 	s.silent(now.Add(4*limit+forgetSender), limit)
-	if len(s) != 0 {
+	if len(s) != 0 || s.anySilent() {
 		t.Errorf("%d senders are remembered", len(s))
 	}
 }
