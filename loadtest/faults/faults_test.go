@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"flag"
 	"slices"
 	"strings"
 	"testing"
@@ -74,6 +77,17 @@ func TestTable(t *testing.T) {
 		" 12.0 s, 12.0 s (more than 10s); not before the load ended: 1; machine too busy: 1 | 3.0 s |\n"
 	if !strings.Contains(text, want) {
 		t.Errorf("%s\nlacks\n%s", text, want)
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if code, err := run(over, []string{"-h"}); code != 0 || !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("asked for help: %d, %v", code, err)
+	}
+	if code, err := run(over, []string{"-dir", t.TempDir(), "kill-redis"}); code != 2 || err == nil || !strings.Contains(err.Error(), "-kinds") {
+		t.Errorf("a kind without its flag: %d, %v", code, err)
 	}
 }
 

@@ -81,8 +81,13 @@ func run(ctx context.Context, args []string) (int, error) {
 	flags.StringVar(&o.planted, "planted", "", "instead of rounds: plants whose faults the checker must find, all or names with commas between")
 	within := flags.Duration("within", 0, "begin no round after so long, and say what was left out; 0: however long it takes")
 	list := flags.Bool("list", false, "list the kinds")
-	if err := flags.Parse(args); err != nil {
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return 0, err
+	} else if err != nil {
 		return 2, err
+	}
+	if flags.NArg() > 0 {
+		return 2, fmt.Errorf("%q is no flag; kinds are named by -kinds, plants by -planted", flags.Arg(0))
 	}
 	if *within > 0 {
 		o.until = time.Now().Add(*within)
