@@ -118,7 +118,7 @@ func (g *Gateway) readSeqs(ctx context.Context, conversation, user chat.ID, memb
 	}
 	began := time.Now()
 	seqs, err := g.Store.ReadSeqs(ctx, conversation, users)
-	g.turns.answered(time.Since(began))
+	g.turns.answered(time.Since(began), err)
 	return seqs, err
 }
 

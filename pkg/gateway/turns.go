@@ -32,6 +32,7 @@ const (
 // messages are not to stand behind that. There are so many at once and, as the store slows down, so many a second.
 type turns struct {
 	atOnce *semaphore.Weighted
+	burst  int // of the pace, once it is known what is quiet
 	pace   *rate.Limiter
 
 	mu     sync.Mutex // guards what follows
@@ -42,18 +43,28 @@ type turns struct {
 	seen   int        // answers that were heard then
 }
 
+// newTurns begins with the least pace, one after the other: where everybody comes at once to a gateway that has just started,
+// the first answers would else be slow already, and pass for those of a quiet store.
 func newTurns(atOnce int) *turns {
-	return &turns{atOnce: semaphore.NewWeighted(int64(atOnce)), pace: rate.NewLimiter(paceMost, atOnce)}
+	return &turns{atOnce: semaphore.NewWeighted(int64(atOnce)), burst: atOnce, pace: rate.NewLimiter(paceLeast, 1)}
 }
 
-// answered notes what an answer of the store took. All of them are to the same question.
-func (t *turns) answered(took time.Duration) {
+// answered notes what an answer of the store took. All of them are to the same question. One that failed says at most that
+// the store is slow: a refusal is fast, and so is a client that leaves in the middle.
+func (t *turns) answered(took time.Duration, failed error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	log := math.Log(max(took, time.Microsecond).Seconds())
+	if failed != nil && (t.heard == 0 || log < t.mean) {
+		return
+	}
 	t.heard++
-	t.mean += (math.Log(max(took, time.Microsecond).Seconds()) - t.mean) / float64(min(t.heard, paceSamples))
+	t.mean += (log - t.mean) / float64(min(t.heard, paceSamples))
 	if t.heard <= paceSamples {
 		t.quiet = t.mean
+	}
+	if t.heard == paceSamples {
+		t.pace.SetBurst(t.burst)
 	}
 	t.quiet = min(t.quiet, t.mean)
 	passed := time.Since(t.looked)

@@ -242,53 +242,104 @@ func (s *busyStore) Heads(ctx context.Context, ids []chat.ID) (map[chat.ID]chat.
 	return s.Store.Heads(ctx, ids)
 }
 
+// stampede has so many join at once, each a conversation of its own, and answers how long others who ask the store wait meanwhile.
+func (w *world) stampede(store *busyStore, joins int) (mean time.Duration) {
+	bea := newUser("Bea")
+	var all sync.WaitGroup
+	for range joins {
+		all.Go(func() { w.comeAndGo(bea, w.conversation(bea)) })
+	}
+	done := make(chan struct{})
+	go func() {
+		all.Wait()
+		close(done)
+	}()
+	var waited time.Duration
+	asked := 0
+	for joining := true; joining; {
+		began := time.Now()
+		store.ask()
+		waited += time.Since(began)
+		asked++
+		select {
+		case <-done:
+			joining = false
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	if asked < 100 {
+		w.t.Errorf("others asked %d times", asked)
+	}
+	return waited / time.Duration(asked)
+}
+
+func (w *world) comeAndGo(u chat.User, room chat.ID) (ack map[string]any) {
+	s, _ := w.connect(u)
+	defer w.disconnected(s)
+	return w.do(s, "join:conversation", obj{"conversationId": room})
+}
+
 // Everybody joins at once: others who ask the store wait little longer than when it is quiet, though sixteen joins at a time would
-// have each of them wait for sixteen answers. When all is over the pace is what it was.
+// have each of them wait for sixteen answers; also where the gateway has just started. When all is over the pace is what it was.
 func TestJoinsLeaveRoomForOthers(t *testing.T) {
+	for name, before := range map[string]int{"a gateway that knows the store": paceSamples, "one that has just started": 0} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				store := &busyStore{Store: w.store, one: make(chan struct{}, 1), takes: time.Millisecond}
+				w.Gateway.Store = store
+				bea := newUser("Bea")
+				for range before {
+					w.comeAndGo(bea, w.conversation(bea))
+				}
+				if mean := w.stampede(store, 1000); mean > 4*store.takes {
+					t.Errorf("others waited for %s on average; want at most %s", mean, 4*store.takes)
+				}
+				for range 1000 {
+					time.Sleep(paceLook)
+					w.comeAndGo(bea, w.conversation(bea))
+				}
+				if pace := w.turns.pace.Limit(); pace < paceMost {
+					t.Errorf("a hundred seconds later the pace is %v a second", pace)
+				}
+			})
+		})
+	}
+}
+
+// refusingStore refuses at once to say who has read what, while it is away; else it takes a millisecond.
+type refusingStore struct {
+	Store
+	away atomic.Bool
+}
+
+func (s *refusingStore) ReadSeqs(ctx context.Context, id chat.ID, users []chat.ID) (map[chat.ID]int64, error) {
+	if s.away.Load() {
+		return nil, chat.ErrUnavailable
+	}
+	time.Sleep(time.Millisecond)
+	return s.Store.ReadSeqs(ctx, id, users)
+}
+
+// A store that was away refuses faster than it answers. When it is back it is as fast as ever, and everybody wants in.
+func TestRefusalsDoNotPassForAQuietStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		store := &busyStore{Store: w.store, one: make(chan struct{}, 1), takes: time.Millisecond}
+		store := &refusingStore{Store: w.store}
 		w.Gateway.Store = store
 		bea := newUser("Bea")
-		join := func() {
-			s, _ := w.connect(bea)
-			defer w.disconnected(s)
-			w.must(s, "join:conversation", obj{"conversationId": w.conversation(bea)})
-		}
-		for range paceSamples {
-			join()
-		}
-		var all sync.WaitGroup
-		for range 1000 {
-			all.Go(join)
-		}
-		done := make(chan struct{})
-		go func() {
-			all.Wait()
-			close(done)
-		}()
-		var waited time.Duration
-		asked := 0
-		for joining := true; joining; {
-			began := time.Now()
-			store.ask()
-			waited += time.Since(began)
-			asked++
-			select {
-			case <-done:
-				joining = false
-			case <-time.After(10 * time.Millisecond):
+		room := w.conversation(bea)
+		for _, away := range []bool{true, false, true, false} {
+			store.away.Store(away)
+			for range 1000 {
+				time.Sleep(paceLook)
+				if ack := w.comeAndGo(bea, room); ack["ok"] == away {
+					t.Fatalf("away %t, answered %v", away, ack)
+				}
 			}
-		}
-		if mean := waited / time.Duration(asked); asked < 100 || mean > 4*store.takes {
-			t.Errorf("others waited for %s on average, %d times; want at most %s", mean, asked, 4*store.takes)
-		}
-		for range 1000 {
-			time.Sleep(paceLook)
-			join()
-		}
-		if pace := w.turns.pace.Limit(); pace < paceMost {
-			t.Errorf("a hundred seconds later the pace is %v a second", pace)
+			if pace := w.turns.pace.Limit(); !away && pace < paceMost {
+				t.Errorf("a hundred seconds after the store came back the pace is %v a second", pace)
+			}
 		}
 	})
 }
