@@ -96,12 +96,17 @@ func (g *Gateway) awaitTurn(ctx context.Context) error {
 	defer g.metrics.joinsWaiting.Dec()
 	wait, cancel := context.WithTimeout(ctx, turnPatience)
 	defer cancel()
-	if err := g.turns.atOnce.Acquire(wait, 1); err != nil {
-		return chat.ErrUnavailable
+	err := g.turns.atOnce.Acquire(wait, 1)
+	if err == nil {
+		if err = g.turns.pace.Wait(wait); err != nil {
+			g.turns.atOnce.Release(1)
+		}
 	}
-	if err := g.turns.pace.Wait(wait); err != nil {
-		g.turns.atOnce.Release(1)
-		return chat.ErrUnavailable
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil: // the client has left
+		return ctx.Err()
 	}
-	return nil
+	return chat.ErrUnavailable
 }

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/dozaar/dozaar/pkg/auth"
 	"github.com/dozaar/dozaar/pkg/chat"
 	"github.com/dozaar/dozaar/pkg/relay"
@@ -340,6 +342,39 @@ func TestRefusalsDoNotPassForAQuietStore(t *testing.T) {
 			if pace := w.turns.pace.Limit(); !away && pace < paceMost {
 				t.Errorf("a hundred seconds after the store came back the pace is %v a second", pace)
 			}
+		}
+	})
+}
+
+// Who leaves while waiting for a turn is no failure of ours, and leaves the turn to others.
+func TestLeavingWhileWaitingForATurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.turns = newTurns(1)
+		bea := newUser("Bea")
+		room := w.conversation(bea)
+		if !w.turns.atOnce.TryAcquire(1) {
+			t.Fatal("there is no turn")
+		}
+		ctx, leave := context.WithCancel(t.Context())
+		s, _ := w.connect(bea)
+		gone := make(chan struct{})
+		go func() {
+			defer close(gone)
+			w.event(ctx, s, "join:conversation", []byte(`{"conversationId":"`+room.String()+`"}`), func(...any) {})
+		}()
+		synctest.Wait()
+		leave()
+		<-gone
+		w.disconnected(s)
+		for code, want := range map[string]float64{"cancelled": 1, string(chat.CodeUnavailable): 0} {
+			if n := testutil.ToFloat64(w.metrics.events.WithLabelValues("join:conversation", code)); n != want {
+				t.Errorf("%s: %v; want %v", code, n, want)
+			}
+		}
+		w.turns.atOnce.Release(1)
+		if ack := w.comeAndGo(bea, room); ack["ok"] != true {
+			t.Errorf("somebody else was answered %v", ack)
 		}
 	})
 }
