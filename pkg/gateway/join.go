@@ -151,7 +151,10 @@ func (g *Gateway) replay(ctx context.Context, s *session, r *room, cursor int64,
 	for ; !r.goLive(s, cursor); page = nil {
 		if page == nil {
 			if err := g.inTurn(ctx, func() (err error) {
-				page, err = g.missed(ctx, r, cursor)
+				// The pages before may have taken long, and what was stored since may be none of the user's business.
+				if err = g.checkMember(ctx, r, s.user.ID); err == nil {
+					page, err = g.missed(ctx, r, cursor)
+				}
 				return err
 			}); err != nil {
 				return err

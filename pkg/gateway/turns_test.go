@@ -378,3 +378,36 @@ func TestLeavingWhileWaitingForATurn(t *testing.T) {
 		}
 	})
 }
+
+// Who is removed during a long replay, while no word of it comes, is not shown what is written more than five seconds later.
+func TestALongReplayNoticesARemoval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		bea, sam := newUser("Bea"), newUser("Sam")
+		room := w.conversation(bea, sam)
+		for range replayPage + 1 {
+			w.put(room, bea, "missed")
+		}
+		s := w.newSession(auth.Identity{User: sam, ExpiresAt: time.Now().Add(time.Hour)})
+		conn := drainConn{fakeConn: &fakeConn{}}
+		times := 0
+		conn.drained = func() {
+			switch times++; times {
+			case 2:
+				if _, err := w.store.RemoveMember(t.Context(), room, sam.ID); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(membersMaxAge + time.Second)
+				w.put(room, bea, "not for Sam")
+			}
+		}
+		w.connected(s, conn)
+		defer w.disconnected(s)
+		if ack := w.do(s, "join:conversation", obj{"conversationId": room, "afterSeq": 0}); ack["code"] != "not_found" {
+			t.Errorf("answered %v", ack)
+		}
+		if n := len(conn.seqs()); n > replayPage {
+			t.Errorf("shown %d messages, of which only %d were read before the removal", n, replayPage)
+		}
+	})
+}
