@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -102,5 +103,53 @@ func TestExitCode(t *testing.T) {
 				t.Errorf("%+v: %d", r, got)
 			}
 		}
+	}
+}
+
+// A broken promise stays one where the round then fails, and is among the results.
+func TestAFindingIsKeptThoughTheRoundFails(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "results")
+	found := row{Kind: "calm", Findings: map[history.Fault]int{history.Lost: 1}}
+	failed := errors.New("gateway-1 did not end")
+	for i, c := range []struct {
+		r      row
+		failed error
+		code   int
+		rows   int
+	}{
+		{found, failed, 1, 1},
+		{found, nil, 1, 2},
+		{row{}, failed, 2, 2}, // nothing was judged
+		{row{Kind: "calm"}, failed, 2, 3},
+		{row{Kind: "calm"}, nil, 0, 4},
+	} {
+		code, err := record(c.r, c.failed, path)
+		if code != c.code || !errors.Is(err, c.failed) {
+			t.Errorf("%d: code %d, %v", i, code, err)
+		}
+		if rows, err := readRows(path); err != nil || len(rows) != c.rows {
+			t.Errorf("%d: %d rows, %v", i, len(rows), err)
+		}
+	}
+	if code, err := record(found, nil, filepath.Join(path, "none")); code != 1 || err == nil {
+		t.Errorf("a finding that cannot be recorded: %d, %v", code, err)
+	}
+}
+
+// Where no round is played, nothing was found: that is not to look like success.
+func TestNoRoundIsNoSuccess(t *testing.T) {
+	for _, args := range [][]string{
+		{"-rounds", "-1"}, {"-within", "-1s"}, {"kill-gateway"}, {"-kinds", "calm", "kill-gateway", "-rounds", "0"},
+	} {
+		// Were it taken, nothing would be played: it has ended.
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if code, err := run(ctx, append([]string{"-dir", t.TempDir()}, args...)); code != 2 || err == nil || errors.Is(err, context.Canceled) {
+			t.Errorf("%v: %d, %v", args, code, err)
+		}
+	}
+	late := options{until: time.Now().Add(-time.Second), rounds: 1, dir: t.TempDir()}
+	if code, err := playAll(t.Context(), late, "", kinds()[:2]); code != 2 || !errors.Is(err, errNothing) {
+		t.Errorf("too late for every round: %d, %v", code, err)
 	}
 }

@@ -86,8 +86,11 @@ func run(ctx context.Context, args []string) (int, error) {
 	} else if err != nil {
 		return 2, err
 	}
-	if flags.NArg() > 0 {
+	if flags.NArg() > 0 { // and whatever flags come after it
 		return 2, fmt.Errorf("%q is no flag; kinds are named by -kinds, plants by -planted", flags.Arg(0))
+	}
+	if o.rounds < 0 || *within < 0 {
+		return 2, errors.New("-rounds and -within cannot be negative")
 	}
 	if *within > 0 {
 		o.until = time.Now().Add(*within)
@@ -139,19 +142,31 @@ func play(ctx context.Context, o options, drawn []kind) (code int, err error) {
 			return 2, err
 		}
 	}
+	return playAll(ctx, o, program, drawn)
+}
+
+func playAll(ctx context.Context, o options, program string, drawn []kind) (code int, err error) {
+	played := 0
 	for len(drawn) > 0 {
 		n := 1
 		for n < len(drawn) && drawn[n].set == drawn[0].set {
 			n++
 		}
-		c, err := playOn(ctx, o, program, drawn[:n])
+		c, some, err := playOn(ctx, o, program, drawn[:n])
+		played += some
 		if code = worse(code, c); err != nil {
 			return code, err
 		}
 		drawn = drawn[n:]
 	}
+	if played == 0 {
+		return 2, errNothing
+	}
 	return code, nil
 }
+
+// errNothing: where there was no time for a single round nothing can be told.
+var errNothing = errors.New("no round was played")
 
 // ready is a set of engines with what the roles want to find on it. end removes it, unless it is to be kept.
 func ready(ctx context.Context, o options, program, set string) (e *engines, end func() error, err error) {
@@ -179,15 +194,15 @@ func worse(a, b int) int {
 	return b
 }
 
-// playOn runs the rounds of kinds that want the same engines.
-func playOn(ctx context.Context, o options, program string, kinds []kind) (code int, err error) {
+// playOn runs the rounds of kinds that want the same engines, and answers how many.
+func playOn(ctx context.Context, o options, program string, kinds []kind) (code, played int, err error) {
 	if o.late() {
 		say("left out for lack of time: %s", strings.Join(names(kinds), ", "))
-		return 0, nil
+		return 0, 0, nil
 	}
 	e, end, err := ready(ctx, o, program, kinds[0].set)
 	if err != nil {
-		return 2, err
+		return 2, 0, err
 	}
 	defer func() { err = errors.Join(err, end()) }()
 	for n := range o.rounds {
@@ -197,16 +212,25 @@ func playOn(ctx context.Context, o options, program string, kinds []kind) (code 
 				continue
 			}
 			r, err := playRound(ctx, o, program, e, k, n)
-			if err != nil {
-				return worse(code, 2), fmt.Errorf("%s: %w", k.name, err)
+			c, err := record(r, err, o.results)
+			if code = worse(code, c); err != nil {
+				return code, played, fmt.Errorf("%s: %w", k.name, err)
 			}
-			code = worse(code, r.exitCode())
-			if err := r.append(o.results); err != nil {
-				return worse(code, 2), err
-			}
+			played++
 		}
 	}
-	return code, nil
+	return code, played, nil
+}
+
+// record adds what a round has shown to the results, and answers the exit code. It may have shown something before it failed.
+func record(r row, failed error, path string) (code int, err error) {
+	if r.Kind != "" {
+		code, err = r.exitCode(), r.append(path)
+	}
+	if err = errors.Join(failed, err); err != nil {
+		code = worse(code, 2)
+	}
+	return code, err
 }
 
 func say(format string, args ...any) {

@@ -207,7 +207,7 @@ func playPlants(ctx context.Context, o options) (code int, err error) {
 	for _, p := range drawn {
 		r, err := p.play(ctx, o, e)
 		if err != nil {
-			return 2, fmt.Errorf("plant %s: %w", p.name, err)
+			return worse(code, 2), fmt.Errorf("plant %s: %w", p.name, err)
 		}
 		verdict := "caught"
 		if !p.caught(r) {
