@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -151,5 +154,46 @@ func TestNoRoundIsNoSuccess(t *testing.T) {
 	late := options{until: time.Now().Add(-time.Second), rounds: 1, dir: t.TempDir()}
 	if code, err := playAll(t.Context(), late, "", kinds()[:2]); code != 2 || !errors.Is(err, errNothing) {
 		t.Errorf("too late for every round: %d, %v", code, err)
+	}
+}
+
+// Whoever presses Ctrl-C again while the engines are ended ends none of the scripts that end them; one that starts engines is asked
+// to end what it started.
+func TestEnginesAreEndedThoughInterrupted(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const script = `#!/bin/sh
+trap 'echo undone >undone; exit 1' TERM
+echo $$ >started.new
+mv started.new started
+sleep 60 &
+wait
+`
+	if err := errors.Join(os.MkdirAll(filepath.Dir(enginesScript), 0o750), os.WriteFile(enginesScript, []byte(script), 0o700)); err != nil { //nolint:gosec // it is run
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- (&engines{set: single, dir: t.TempDir()}).script(ctx, "up") }()
+	var text []byte
+	for end := time.Now().Add(20 * time.Second); len(text) == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the script does not start")
+		}
+		text, _ = os.ReadFile("started")
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if group, err := syscall.Getpgid(pid); err != nil || group != pid {
+		t.Errorf("the script is of the group %d, %v; want one of its own, which the terminal does not interrupt", group, err)
+	}
+	cancel()
+	if err := <-ended; err == nil {
+		t.Error("an interrupted script did not fail")
+	}
+	if _, err := os.Stat("undone"); err != nil {
+		t.Error("the script could not end what it started: ", err)
 	}
 }
