@@ -392,8 +392,7 @@ func TestALongReplayNoticesARemoval(t *testing.T) {
 		conn := drainConn{fakeConn: &fakeConn{}}
 		times := 0
 		conn.drained = func() {
-			switch times++; times {
-			case 2:
+			if times++; times == 2 {
 				if _, err := w.store.RemoveMember(t.Context(), room, sam.ID); err != nil {
 					t.Error(err)
 				}
