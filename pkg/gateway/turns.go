@@ -22,7 +22,8 @@ const (
 	paceDown    = 0.8
 	paceUp      = 1.05
 	paceSlow    = 1.5
-	paceLeast   = 200 // a second
+	paceFine    = time.Millisecond // what takes less is as good: an embedded store that takes three tenths in place of one is not slow
+	paceLeast   = 200              // a second
 	paceMost    = 10_000
 	paceSamples = 32        // the mean is about that of the last so many
 	paceForget  = time.Hour // in which what is quiet may become e times as much
@@ -54,7 +55,7 @@ func newTurns(atOnce int) *turns {
 func (t *turns) answered(took time.Duration, failed error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	log := math.Log(max(took, time.Microsecond).Seconds())
+	log := math.Log(max(took, paceFine).Seconds())
 	if failed != nil && (t.heard == 0 || log < t.mean) {
 		return
 	}

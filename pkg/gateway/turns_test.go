@@ -410,3 +410,19 @@ func TestALongReplayNoticesARemoval(t *testing.T) {
 		}
 	})
 }
+
+// An embedded store that takes three times as long as when it is quiet is still faster than anything that anybody waits for.
+func TestAFastStoreIsNotTakenForASlowOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := newTurns(16)
+		for _, takes := range []time.Duration{50 * time.Microsecond, 150 * time.Microsecond} {
+			for range 1000 {
+				time.Sleep(paceLook)
+				turns.answered(takes, nil)
+			}
+			if pace := turns.pace.Limit(); pace < paceMost {
+				t.Errorf("answers take %s, the pace is %v a second", takes, pace)
+			}
+		}
+	})
+}
