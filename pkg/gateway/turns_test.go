@@ -309,7 +309,7 @@ func TestJoinsLeaveRoomForOthers(t *testing.T) {
 	}
 }
 
-// refusingStore refuses at once to say who has read what, while it is away; else it takes a millisecond.
+// refusingStore refuses at once to say who has read what, while it is away; else it takes some milliseconds.
 type refusingStore struct {
 	Store
 	away atomic.Bool
@@ -319,7 +319,7 @@ func (s *refusingStore) ReadSeqs(ctx context.Context, id chat.ID, users []chat.I
 	if s.away.Load() {
 		return nil, chat.ErrUnavailable
 	}
-	time.Sleep(time.Millisecond)
+	time.Sleep(5 * time.Millisecond)
 	return s.Store.ReadSeqs(ctx, id, users)
 }
 
