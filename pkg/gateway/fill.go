@@ -144,9 +144,7 @@ func (g *Gateway) heal(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-g.unheard:
-			if err := g.look(ctx); err != nil && ctx.Err() == nil {
-				g.log.Warn("look at the rooms", "error", err) // the relay says again that it wants to
-			}
+			g.look(ctx)
 			continue
 		case <-g.resyncs:
 		}
@@ -162,6 +160,8 @@ func (g *Gateway) heal(ctx context.Context) error {
 			select {
 			case <-ctx.Done():
 				return nil
+			case <-g.unheard: // Redis is away, and the store need not be
+				g.look(ctx)
 			case <-time.After(pause.NextBackOff()):
 			}
 		}
@@ -179,13 +179,16 @@ func (g *Gateway) resync(ctx context.Context) error {
 }
 
 // look has rooms filled that are behind their heads. The word of a removed member may be missing, too, so they read their
-// members before.
-func (g *Gateway) look(ctx context.Context) error {
-	return g.heads(ctx, func(r *room, head int64) {
+// members before. A look that fails is not repeated: the relay says again that it wants one.
+func (g *Gateway) look(ctx context.Context) {
+	err := g.heads(ctx, func(r *room, head int64) {
 		if head > r.lastSeq() {
 			g.need(r, head, true)
 		}
 	})
+	if err != nil && ctx.Err() == nil {
+		g.log.Warn("look at the rooms", "error", err)
+	}
 }
 
 // heads reads the head of every room.
