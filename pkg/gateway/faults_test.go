@@ -301,7 +301,7 @@ func TestWhoWasRemovedWhileJoiningStaysOut(t *testing.T) {
 	if _, err := w.store.RemoveMember(t.Context(), room, sam.ID); err != nil {
 		t.Fatal(err)
 	}
-	w.need(w.rooms.get(room), 0, true)
+	w.need(w.rooms.get(room), 0)
 	eventually(t, "the room has read its members again", func() bool {
 		r := w.rooms.get(room)
 		r.mu.Lock()

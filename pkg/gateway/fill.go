@@ -18,13 +18,11 @@ const (
 	fillPatience = time.Second
 )
 
-// need tells the room that seq exists and, with stale, that its members may have changed.
-func (g *Gateway) need(r *room, seq int64, stale bool) {
+// need tells the room that seq exists and that its members may have changed.
+func (g *Gateway) need(r *room, seq int64) {
 	r.mu.Lock()
 	r.want = max(r.want, seq)
-	if stale {
-		r.stale++
-	}
+	r.stale++
 	r.mu.Unlock()
 	g.fillIfNeeded(r)
 }
@@ -175,7 +173,7 @@ func (g *Gateway) resync(ctx context.Context) error {
 	if err := g.Leases.Reassert(ctx); err != nil {
 		return err
 	}
-	return g.heads(ctx, func(r *room, head int64) { g.need(r, head, true) })
+	return g.heads(ctx, func(r *room, head int64) { g.need(r, head) })
 }
 
 // look has rooms filled that are behind their heads. The word of a removed member may be missing, too, so they read their
@@ -183,7 +181,7 @@ func (g *Gateway) resync(ctx context.Context) error {
 func (g *Gateway) look(ctx context.Context) {
 	err := g.heads(ctx, func(r *room, head int64) {
 		if head > r.lastSeq() {
-			g.need(r, head, true)
+			g.need(r, head)
 		}
 	})
 	if err != nil && ctx.Err() == nil {

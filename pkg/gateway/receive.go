@@ -22,7 +22,7 @@ func (g *Gateway) Receive(_ context.Context, e relay.Envelope) {
 		g.partedWays(e.Members.Removed)
 		if r := g.rooms.get(e.Members.ConversationID); r != nil {
 			r.told(e.Members)
-			g.need(r, 0, true)
+			g.need(r, 0)
 		}
 	case e.Presence != nil:
 		g.receivePresence(e.Presence)
