@@ -49,7 +49,8 @@ func (p *routingSpy) Pick(q gocql.ExecutableQuery) gocql.NextHost {
 }
 
 // TestHotPathGoesToReplicas: every read and write of a message's way is sent by the key of its partition, single
-// statements and batches alike, so that it goes to a node that has the data; it may be repeated, and asks a quorum.
+// statements and batches alike, so that it goes to a node that has the data; it may be repeated, and asks a quorum. Of what is
+// read of many partitions in one request (many) that holds for one key alone.
 func TestHotPathGoesToReplicas(t *testing.T) {
 	cfg := migrated(t).withDefaults()
 	conversation, user, other := chat.NewID(), chat.NewID(), chat.NewID()
@@ -88,6 +89,7 @@ func TestHotPathGoesToReplicas(t *testing.T) {
 		{"the last row", func() error { _, err := s.LastBefore(ctx, conversation, chat.Position{Offset: 9}); return err },
 			[]string{id(conversation), bucket(0), bucket(1), bucket(2)}},
 		{"members", func() error { _, err := s.Conversation(ctx, conversation); return err }, []string{id(conversation)}},
+		{"a read mark", func() error { _, err := s.ReadSeqs(ctx, conversation, []chat.ID{user}); return err }, []string{id(user)}},
 		{"history", func() error { _, err := s.Messages(ctx, conversation, 0, 10); return err }, []string{id(conversation), bucket(0)}},
 	} {
 		spy.keys, spy.strange, spy.picks = map[string]bool{}, nil, 0
