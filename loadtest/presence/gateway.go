@@ -74,6 +74,8 @@ func (*stage) Resync(context.Context, string) {}
 // Unheard implements relay.Handler.
 func (*stage) Unheard(context.Context) {}
 
+func (*stage) Heard(context.Context, time.Time) {}
+
 func serveGateway(ctx context.Context, addr string, ttl time.Duration, in io.Reader, out io.Writer) error {
 	client, err := redis.Open(redis.Config{Addrs: []string{addr}})
 	if err != nil {

@@ -58,8 +58,9 @@ func (c counted) Receive(_ context.Context, e relay.Envelope) {
 	}
 }
 
-func (counted) Resync(context.Context, string) {}
-func (counted) Unheard(context.Context)        {}
+func (counted) Resync(context.Context, string)   {}
+func (counted) Unheard(context.Context)          {}
+func (counted) Heard(context.Context, time.Time) {}
 
 func measureSeller(ctx context.Context, r *server, store *sqlite.Store, gateways, conversations int) (string, error) {
 	ctx, cancel := context.WithCancel(ctx)

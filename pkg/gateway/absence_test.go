@@ -15,6 +15,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/relay"
 )
 
 // awayStore is a store that cannot be reached while it is away: it refuses, or hangs, and does neither for the room
@@ -73,6 +74,7 @@ func TestSendsGoOnWhileTheStoreHangs(t *testing.T) {
 			ack = w.do(s, "send:message", obj{"conversationId": to, "message": "x", "clientMessageId": id})
 			return time.Since(start), ack
 		}
+		w.hears()
 		store.hangs.Store(true)
 		time.Sleep(time.Minute) // until the members are old
 		var sends sync.WaitGroup
@@ -114,6 +116,62 @@ func TestSendsGoOnWhileTheStoreHangs(t *testing.T) {
 		for _, s := range append(devices, late) {
 			w.disconnected(s)
 		}
+	})
+}
+
+// hears has the relay say every half second that all was handed on, until the gateway stops.
+func (w *world) hears() {
+	go func() {
+		often := time.NewTicker(500 * time.Millisecond)
+		defer often.Stop()
+		for {
+			select {
+			case <-w.base.Done():
+				return
+			case now := <-often.C:
+				w.Heard(w.base, now)
+			}
+		}
+	}()
+}
+
+// Of whoever is removed while neither the store nor the relay can be read, nobody tells this gateway.
+func TestSendsDoNotGoOnWhereNeitherStoreNorRelayIsRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		store := &awayStore{Store: w.store}
+		w.Gateway.Store = store
+		bea := newUser("Bea")
+		room := w.conversation(bea)
+		s, _ := w.join(bea, room)
+		send := func(when string, want chat.Code) {
+			t.Helper()
+			ack := w.do(s, "send:message", obj{"conversationId": room, "message": "x"})
+			if code, _ := ack["code"].(string); code != string(want) {
+				t.Errorf("%s: %v, want the code %q", when, ack, want)
+			}
+		}
+		store.away.Store(true)
+		w.Heard(t.Context(), time.Now())
+		time.Sleep(membersMaxAge - time.Millisecond)
+		send("within five seconds", "")
+		time.Sleep(time.Millisecond)
+		send("nothing is heard for five seconds", chat.CodeUnavailable)
+		w.Heard(t.Context(), time.Now())
+		send("all was heard", "")
+		w.Resync(t.Context(), relay.ReasonSilence)
+		w.Resync(t.Context(), relay.ReasonPause)
+		time.Sleep(membersMaxAge)
+		w.Heard(t.Context(), time.Now())
+		send("a sender fell silent, and all was late", "")
+		w.Resync(t.Context(), relay.ReasonReconnect)
+		w.Heard(t.Context(), time.Now())
+		send("all is heard again, but not what came between", chat.CodeUnavailable)
+		store.away.Store(false)
+		send("the store is back", "")
+		w.endBase()
+		w.stop()
+		w.disconnected(s)
 	})
 }
 

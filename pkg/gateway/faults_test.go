@@ -236,6 +236,7 @@ func TestSendsGoOnWhileTheStoreIsAway(t *testing.T) {
 		bea := newUser("Bea")
 		room := w.conversation(bea)
 		s, _ := w.join(bea, room)
+		w.hears()
 		store.away.Store(true)
 		time.Sleep(time.Minute)
 		w.must(s, "send:message", obj{"conversationId": room, "message": "x", "clientMessageId": "11111111-1111-4111-8111-111111111111"})

@@ -110,6 +110,7 @@ type Gateway struct {
 	sessions sessions
 	rooms    rooms
 	absence  absence // of the store
+	heard    heard
 	leasing  *leasing
 	wishes   *wishes             // settings of users who are here
 	asking   *asking             // who has asked about whom

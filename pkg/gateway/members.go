@@ -75,14 +75,17 @@ func (r *room) evict(s *session) {
 // checkMember allows what only a member may do, reading the members again if they are old.
 func (g *Gateway) checkMember(ctx context.Context, r *room, user chat.ID) error {
 	r.mu.Lock()
-	young, member := r.young(), r.members[user]
+	young, member, known := r.young(), r.members[user], r.known.at
 	r.mu.Unlock()
 	if !young {
 		c, err := ask(ctx, g, func(ctx context.Context) (membership, error) { return g.readMembers(ctx, r.id) })
 		switch {
 		case errors.Is(err, chat.ErrUnavailable):
 			// Sends go on while the store is away. Nobody can be removed meanwhile: that is written there. Where it is away
-			// for this gateway alone, the relay brings the word (told).
+			// for this gateway alone, the relay brings the word (told), unless that is away, too.
+			if time.Since(g.heard.holds(known)) >= membersMaxAge {
+				return err
+			}
 		case err != nil:
 			return err
 		default:

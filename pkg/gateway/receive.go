@@ -37,6 +37,7 @@ func (g *Gateway) Receive(_ context.Context, e relay.Envelope) {
 // delivers anything more before it has read its members again.
 func (g *Gateway) Resync(_ context.Context, reason string) {
 	g.log.Info("envelopes may have been lost: rooms are read again, and who is online", "reason", reason)
+	g.heard.missed(reason)
 	for _, r := range g.rooms.list() {
 		r.mu.Lock()
 		r.stale++

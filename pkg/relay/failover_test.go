@@ -39,6 +39,8 @@ func (b *seenBox) Receive(_ context.Context, e Envelope) {
 
 func (*seenBox) Unheard(context.Context) {}
 
+func (*seenBox) Heard(context.Context, time.Time) {}
+
 func (b *seenBox) Resync(_ context.Context, reason string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -37,6 +37,8 @@ type Handler interface {
 	// Unheard says, again and again, that somebody who has sent is not heard now, or nobody is: what is stored meanwhile
 	// may not come.
 	Unheard(ctx context.Context)
+	// Heard says that what was sent to this gateway until then has been handed on, or Resync told of it.
+	Heard(ctx context.Context, until time.Time)
 }
 
 // ReceiverConfig makes a Receiver. Redis and Instance are required.
@@ -170,6 +172,9 @@ func (r *Receiver) read(ctx context.Context) error {
 		}
 		if r.senders.anySilent() {
 			r.unheard(ctx)
+		}
+		if len(entries) < readCount {
+			r.handler.Heard(ctx, began)
 		}
 	}
 	return nil

@@ -25,6 +25,7 @@ type inbox struct {
 	got      []Envelope
 	resyncs  []string
 	unheard  int
+	until    time.Time
 	progress chan struct{}
 }
 
@@ -40,6 +41,13 @@ func (b *inbox) Receive(_ context.Context, e Envelope) {
 func (b *inbox) Unheard(context.Context) {
 	b.mu.Lock()
 	b.unheard++
+	b.mu.Unlock()
+	b.moved()
+}
+
+func (b *inbox) Heard(_ context.Context, until time.Time) {
+	b.mu.Lock()
+	b.until = until
 	b.mu.Unlock()
 	b.moved()
 }
@@ -442,10 +450,18 @@ func TestRedisRestarts(t *testing.T) {
 	send(t, s, to("a", message(1)))
 	box.wait(t, "the first", received(1))
 	server.Kill()
+	killed := time.Now()
 	if err := s.Send(t.Context(), to("a", message(2))); !errors.Is(err, chat.ErrUnavailable) {
 		t.Errorf("Send without Redis: %v", err)
 	}
+	heard := func([]Envelope, []string) bool { return box.until.After(killed) }
+	box.mu.Lock()
+	if heard(nil, nil) {
+		t.Error("without Redis all is said to be heard")
+	}
+	box.mu.Unlock()
 	server.Restart()
+	box.wait(t, "all to be heard", heard)
 	box.wait(t, "a resync", resynced(ReasonVanished))
 	// Whether the reader saw an error, or its client dialled again in time, is chance.
 	box.wait(t, "a resync for what was lost", resynced(ReasonJump))
