@@ -36,6 +36,7 @@ import (
 const (
 	page    = "docs/benchmarks/comparison.md"
 	picture = "docs/benchmarks/comparison.svg"
+	profile = "docs/benchmarks/comparison-profile.md"
 )
 
 func main() {
@@ -87,15 +88,20 @@ func command(args []string) error {
 			p.rate = 1 // there is none
 		}
 	}
-	text, svg, err := measure(ctx, p, chosen)
+	r, p, err := measure(ctx, p, chosen)
 	if err != nil {
 		return err
 	}
+	text := report(p, chosen, r)
 	fmt.Println(text)
 	if !publish {
+		fmt.Println(explanation(r))
 		return nil
 	}
-	if err := os.WriteFile(picture, []byte(svg), 0o644); err != nil { //nolint:gosec // for everybody
+	if err := bench.Publish(profile, "measured", explanation(r)); err != nil {
+		return err
+	}
+	if err := os.WriteFile(picture, []byte(plots(p, chosen, r)), 0o644); err != nil { //nolint:gosec // for everybody
 		return err
 	}
 	return bench.Publish(page, "measured", "![the figures that matter most](comparison.svg)\n\n"+text)

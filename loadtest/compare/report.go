@@ -73,10 +73,13 @@ func report(p plan, chosen []system, r *results) string {
 	r.table(&b, chosen, "what the client found, all rounds and scenarios together", []line{
 		{"lost", "lost", ""}, {"duplicated", "duplicated", ""}, {"reordered", "reordered", ""}, {"refused", "refused", ""},
 	})
-	if r.heap != "" {
-		fmt.Fprintf(&b, "\nWhat is in use of one of Dozaar's gateways, with half of these sockets, after a collection:\n\n```\n%s```\n", r.heap)
-	}
 	return b.String()
+}
+
+// explanation is where Dozaar's memory and CPU go, by function.
+func explanation(r *results) string {
+	return fmt.Sprintf("What is in use of one gateway, with half of the idle sockets, after a collection:\n\n```\n%s```\n\n%s",
+		r.heap, strings.Join(r.cpu, "\n"))
 }
 
 // plots are the figures that matter most, as bars.

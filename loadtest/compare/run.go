@@ -28,6 +28,7 @@ type plan struct {
 	heat, warm, length, rest time.Duration
 
 	scenarios []scenario
+	explain   bool // where the CPU and the memory go, by function
 }
 
 func fullPlan() plan {
@@ -58,7 +59,8 @@ type scenario struct {
 // results are the samples of all rounds, by system and name.
 type results struct {
 	samples map[string]map[string][]float64
-	heap    string // a profile of Dozaar's: what is in use when all sockets are there
+	heap    string   // of a gateway of Dozaar's: what is in use when all sockets are there
+	cpu     []string // where Dozaar's goes, in each scenario
 }
 
 func (r *results) of(system, name string) []float64 { return r.samples[system][name] }
@@ -73,46 +75,66 @@ func (r *results) add(system, name string, value float64) {
 	r.samples[system][name] = append(r.samples[system][name], value)
 }
 
-// measure carries the plan out and gives its tables and plots.
-func measure(ctx context.Context, p plan, chosen []system) (text, svg string, err error) {
+// measure carries the plan out; the one that it returns has the rate that was found out.
+func measure(ctx context.Context, p plan, chosen []system) (r *results, _ plan, err error) {
 	if runtime.GOOS != "linux" {
-		return "", "", errors.New("CPU time is read from /proc: Linux only")
+		return nil, p, errors.New("CPU time is read from /proc: Linux only")
 	}
 	dir, err := os.MkdirTemp("", "dozaar-compare-")
 	if err != nil {
-		return "", "", err
+		return nil, p, err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a folder for this run
 	for _, s := range chosen {
 		if s.install != nil {
 			say("installing %s", s.name)
 			if err := s.install(ctx, dir); err != nil {
-				return "", "", err
+				return nil, p, err
 			}
 		}
 	}
 	say("starting the engines")
 	engines, err := stack.StartEngines(ctx, "compare")
 	if err != nil {
-		return "", "", err
+		return nil, p, err
 	}
 	defer func() { err = errors.Join(err, engines.Stop()) }()
 	if p.rate == 0 {
 		if p.rate, err = p.bearable(ctx, chosen, engines, dir); err != nil {
-			return "", "", err
+			return nil, p, err
 		}
 	}
-	r := &results{}
+	r = &results{}
 	for round := range p.rounds {
 		for i := range chosen {
 			s := chosen[(i+round)%len(chosen)] // another one is the first in each round
 			say("round %d of %d: %s", round+1, p.rounds, s.name)
 			if err := try(ctx, p, s, engines, dir, r, p.scenarios...); err != nil {
-				return "", "", fmt.Errorf("%s: %w", s.name, err)
+				return nil, p, fmt.Errorf("%s: %w", s.name, err)
 			}
 		}
 	}
-	return report(p, chosen, r), plots(p, chosen, r), nil
+	if err := explain(ctx, p, chosen, engines, dir, r); err != nil {
+		return nil, p, err
+	}
+	return r, p, nil
+}
+
+// explain plays the scenarios once more with a system that can tell where its CPU goes. That costs some, so nothing of it counts.
+func explain(ctx context.Context, p plan, chosen []system, e *stack.Engines, dir string, r *results) error {
+	p.explain = true
+	for _, s := range chosen {
+		if s.name != dozaar {
+			continue
+		}
+		say("where the CPU of %s goes", s.name)
+		explained := &results{}
+		if err := try(ctx, p, s, e, dir, explained, p.scenarios...); err != nil {
+			return fmt.Errorf("%s, explained: %w", s.name, err)
+		}
+		r.heap, r.cpu = explained.heap, explained.cpu
+	}
+	return nil
 }
 
 // bearable is half of what the slowest of the systems bears that store messages, in whole tens a second.
@@ -207,7 +229,7 @@ func (t *trial) with(ctx context.Context, conversations, members int, do func(*b
 }
 
 // measured has the client send, and notes what that cost and how it went.
-func (t *trial) measured(client *bench.Child, name string, o converse.Order, recipients int) error {
+func (t *trial) measured(ctx context.Context, client *bench.Child, name string, o converse.Order, recipients int) error {
 	var h converse.Heard
 	pids := maps.Clone(t.own)
 	maps.Copy(pids, t.engines)
@@ -216,7 +238,8 @@ func (t *trial) measured(client *bench.Child, name string, o converse.Order, rec
 	if err != nil {
 		return err
 	}
-	if err := client.Ask(converse.Command{Do: "run", Order: o}, &h); err != nil {
+	explained := t.explained(ctx, name, o)
+	if err := errors.Join(client.Ask(converse.Command{Do: "run", Order: o}, &h), explained()); err != nil {
 		return err
 	}
 	now, err := bench.CPUSecondsOf(pids)
@@ -252,6 +275,21 @@ func (t *trial) measured(client *bench.Child, name string, o converse.Order, rec
 	return nil
 }
 
+// explained begins to look where the CPU goes while an order is carried out; what it returns waits for that.
+func (t *trial) explained(ctx context.Context, name string, o converse.Order) (wait func() error) {
+	if !t.explain || t.cpu == nil {
+		return func() error { return nil }
+	}
+	failed := make(chan error, 1)
+	go func() {
+		time.Sleep(time.Second) // until there is something to see
+		text, err := t.cpu(ctx, o.Length()-2*time.Second, name)
+		t.results.cpu = append(t.results.cpu, text)
+		failed <- err
+	}()
+	return func() error { return <-failed }
+}
+
 // saturatedRate is what is noted of how many messages a second there can be.
 const saturatedRate = "saturated rate"
 
@@ -268,7 +306,7 @@ func (t *trial) capacity(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return t.measured(client, "saturated", flood, 1)
+		return t.measured(ctx, client, "saturated", flood, 1)
 	})
 }
 
@@ -284,7 +322,7 @@ func (t *trial) marketplace(ctx context.Context) error {
 			return err
 		}
 		paced.Seconds, flood.Seconds = t.length.Seconds(), t.length.Seconds()
-		return errors.Join(t.measured(client, "paced", paced, 1), t.measured(client, "saturated", flood, 1))
+		return errors.Join(t.measured(ctx, client, "paced", paced, 1), t.measured(ctx, client, "saturated", flood, 1))
 	})
 }
 
@@ -296,7 +334,7 @@ func (t *trial) bigRoom(ctx context.Context) error {
 			return err
 		}
 		paced.Seconds = t.length.Seconds()
-		return t.measured(client, "room", paced, t.room-1)
+		return t.measured(ctx, client, "room", paced, t.room-1)
 	})
 }
 
@@ -315,7 +353,7 @@ func (t *trial) idleSockets(ctx context.Context) error {
 			now, err := t.resident()
 			t.note("bytes a socket", (now-before)/float64(t.idle-first))
 			t.note("arrival cpu", t.arrival)
-			if err == nil && t.heap != nil {
+			if err == nil && t.explain && t.heap != nil {
 				t.results.heap, err = t.heap(ctx)
 			}
 			return err

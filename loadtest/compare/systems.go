@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/dozaar/dozaar/loadtest/converse"
 	"github.com/dozaar/dozaar/loadtest/stack"
@@ -40,6 +41,8 @@ type running struct {
 	senders, recipients string   // addresses: two processes, but for the floor
 	meet                func(ctx context.Context, count, members int) ([]converse.Conversation, error)
 	heap                func(ctx context.Context) (string, error) // what is in use of one process, as text; may be nil
+	// where the CPU goes during so long, as text; may be nil
+	cpu func(ctx context.Context, length time.Duration, when string) (string, error)
 }
 
 func names(all []system) (list []string) {
@@ -99,13 +102,17 @@ func startDozaar(ctx context.Context, e *stack.Engines, dir string) (*running, e
 		return nil, err
 	}
 	a, b := p.Named(stack.GatewayA), p.Named(stack.GatewayB)
-	return &running{&p.Services, stack.Roles, a.Listen, b.Listen, p.Meet, func(ctx context.Context) (string, error) {
+	heap := func(ctx context.Context) (string, error) {
 		file := filepath.Join(dir, "heap.prof")
 		if err := a.Profile(ctx, "heap?gc=1", file); err != nil {
 			return "", err
 		}
 		return p.Top(ctx, file, heapLines, stack.All, "-inuse_space")
-	}}, nil
+	}
+	cpu := func(ctx context.Context, length time.Duration, when string) (string, error) {
+		return p.CPU(ctx, stack.Roles, length, when, dir)
+	}
+	return &running{&p.Services, stack.Roles, a.Listen, b.Listen, p.Meet, heap, cpu}, nil
 }
 
 // environment is what a rival is told.
@@ -127,7 +134,7 @@ func pair(name string, program func(dir string) (string, []string)) func(context
 				return nil, errors.Join(err, services.Stop())
 			}
 		}
-		return &running{services, own, services.Named(own[0]).Listen, services.Named(own[1]).Listen, strangers, nil}, nil
+		return &running{services, own, services.Named(own[0]).Listen, services.Named(own[1]).Listen, strangers, nil, nil}, nil
 	}
 }
 
@@ -154,7 +161,7 @@ func startNest(ctx context.Context, e *stack.Engines, dir string) (*running, err
 			body["users"] = users
 			return post(ctx, "http://"+worker+"/members", body)
 		})
-	}, nil}, nil
+	}, nil, nil}, nil
 }
 
 func startBare(ctx context.Context, e *stack.Engines, dir string) (*running, error) {
@@ -167,7 +174,7 @@ func startBare(ctx context.Context, e *stack.Engines, dir string) (*running, err
 		return nil, errors.Join(err, services.Stop())
 	}
 	at := services.Named(bare).Listen
-	return &running{services, []string{bare}, at, at, strangers, nil}, nil
+	return &running{services, []string{bare}, at, at, strangers, nil, nil}, nil
 }
 
 // strangers are conversations of which the system need not know before.

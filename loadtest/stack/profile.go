@@ -8,7 +8,10 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
+	"time"
 )
 
 // Profile writes what a role tells under /debug/pprof/, such as "heap?gc=1" or "profile?seconds=5", into a file.
@@ -27,6 +30,39 @@ func (s *Service) Profile(ctx context.Context, what, file string) error {
 		return errors.Join(err, fmt.Errorf("%s of %s: %s", what, s.Name, response.Status))
 	}
 	return os.WriteFile(file, taken, 0o600)
+}
+
+const (
+	profileLines = 18 // of functions by themselves
+	ourLines     = 22 // of our own, with all that they call
+)
+
+// CPU tells where the CPU of some roles goes during so long, for each by function, as text. The profiles stay in a folder.
+func (p *Product) CPU(ctx context.Context, roles []string, length time.Duration, when, dir string) (string, error) {
+	texts, failed := make([]string, len(roles)), make([]error, len(roles))
+	var all sync.WaitGroup
+	for i, name := range roles {
+		all.Go(func() { texts[i], failed[i] = p.cpu(ctx, name, length, when, dir) })
+	}
+	all.Wait()
+	return strings.Join(texts, "\n"), errors.Join(failed...)
+}
+
+func (p *Product) cpu(ctx context.Context, name string, length time.Duration, when, dir string) (string, error) {
+	file := filepath.Join(dir, name+".prof")
+	if err := p.Named(name).Profile(ctx, fmt.Sprintf("profile?seconds=%d", int(length.Seconds())), file); err != nil {
+		return "", err
+	}
+	flat, err := p.Top(ctx, file, profileLines, All)
+	if err != nil {
+		return "", err
+	}
+	cumulative, err := p.Top(ctx, file, ourLines, Ours, "-cum")
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("CPU of %s, %s, the functions that use most themselves:\n\n```\n%s```\n\nand ours, with all that they call:\n\n```\n%s```\n",
+		name, when, flat, cumulative), nil
 }
 
 // Top is the head and the first lines that are wanted of a profile in a file, as `go tool pprof -top` with these flags shows it.
