@@ -108,6 +108,45 @@ func TestAfterAResyncARemovedMemberIsShownNothing(t *testing.T) {
 	}
 }
 
+// What waited while a gateway stood still says that somebody was removed who has long been let in again.
+func TestAnOldWordPutsNobodyOutWhoIsAMember(t *testing.T) {
+	w := newWorld(t)
+	store := &awayStore{Store: w.store}
+	w.Gateway.Store = store
+	bea, sam, eve := newUser("Bea"), newUser("Sam"), newUser("Eve")
+	room := w.conversation(bea, sam, eve)
+	_, _ = w.join(bea, room)
+	_, sams := w.join(sam, room)
+	_, eves := w.join(eve, room)
+	ctx := t.Context()
+	for _, user := range []chat.User{sam, eve} {
+		if _, err := w.store.RemoveMember(ctx, room, user.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.store.PutMember(ctx, room, chat.Member{UserID: sam.ID, Username: sam.Username}); err != nil {
+		t.Fatal(err)
+	}
+	store.hangs.Store(true) // until all is said
+	w.Resync(ctx, relay.ReasonPause)
+	for i, user := range []chat.User{sam, eve} {
+		w.Receive(ctx, relay.Envelope{Members: &relay.Members{ConversationID: room, Revision: int64(i + 2), Removed: user.ID}})
+	}
+	w.Receive(ctx, relay.Envelope{Typing: &relay.Typing{ConversationID: room, UserID: bea.ID, Typing: true}})
+	if n := len(eves.events("user:typing")) + len(sams.events("user:typing")); n != 0 {
+		t.Errorf("%d who may have been removed were shown that somebody types", n)
+	}
+	store.hangs.Store(false)
+	eventually(t, "who is no member is put out", func() bool { return len(eves.events("exception")) == 1 })
+	w.relay(w.put(room, bea, "to who is a member"))
+	eventually(t, "who is a member again is shown it", func() bool { return len(sams.seqs()) == 1 })
+	if e := sams.events("exception"); len(e) != 0 {
+		t.Errorf("who is a member again was told %s", e)
+	}
+	w.endBase()
+	w.stop()
+}
+
 // A deliver stores, and cannot tell: who is a member is shown it all the same, and a room that is not behind costs nothing.
 func TestWhatNobodyTellsOfIsFound(t *testing.T) {
 	w := newWorld(t)

@@ -267,6 +267,7 @@ func TestARemovedMemberCannotSendWhileTheStoreIsAway(t *testing.T) {
 		room := w.conversation(bea, sam)
 		beas, _ := w.join(bea, room)
 		sams, c := w.join(sam, room)
+		w.hears()
 		store.away.Store(true)
 		word := func(revision int64) {
 			w.Receive(t.Context(), relay.Envelope{Members: &relay.Members{ConversationID: room, Revision: revision, Removed: sam.ID}})
@@ -274,11 +275,15 @@ func TestARemovedMemberCannotSendWhileTheStoreIsAway(t *testing.T) {
 		word(1) // of a change that had been read
 		w.must(sams, "send:message", obj{"conversationId": room, "message": "x"})
 		word(2)
+		if ack := w.do(sams, "send:message", obj{"conversationId": room, "message": "x"}); ack["code"] != "not_found" {
+			t.Errorf("a removed member's send at once: %v", ack)
+		}
+		time.Sleep(membersMaxAge)
 		if ack := w.do(sams, "send:message", obj{"conversationId": room, "message": "x"}); ack["code"] != "not_joined" {
 			t.Errorf("a removed member's send: %v", ack)
 		}
-		if n := len(c.events("exception")); n == 0 {
-			t.Error("a removed member was not told")
+		if e := fmt.Sprintf("%s", c.events("exception")); strings.Count(e, "join:conversation") != 1 {
+			t.Errorf("a removed member was told %s", e)
 		}
 		w.must(beas, "send:message", obj{"conversationId": room, "message": "x"})
 		store.away.Store(false)

@@ -105,6 +105,9 @@ func (g *Gateway) fillPage(r *room) (progress bool, err error) {
 	var c membership
 	if refresh {
 		if c, err = g.readMembers(g.base, r.id); err != nil {
+			r.mu.Lock()
+			r.putOut() // as far as it was told
+			r.mu.Unlock()
 			return false, err
 		}
 	}

@@ -168,8 +168,8 @@ func (g *Gateway) replay(ctx context.Context, s *session, r *room, cursor int64,
 			if err := s.conn.Drain(ctx, replayPending); err != nil {
 				return err
 			}
-			if !r.show(s, m) {
-				return chat.ErrNotFound // put out meanwhile
+			if err := r.show(s, m); err != nil {
+				return err
 			}
 			cursor = m.Seq
 		}

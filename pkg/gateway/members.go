@@ -29,11 +29,7 @@ func (r *room) setMembers(c membership) {
 	for _, m := range c.Members {
 		r.members[m.UserID] = true
 	}
-	for s := range r.sockets {
-		if !r.members[s.user.ID] {
-			r.evict(s)
-		}
-	}
+	r.putOut()
 	for user := range r.typing {
 		if !r.members[user] {
 			r.stopped(user)
@@ -41,7 +37,8 @@ func (r *room) setMembers(c membership) {
 	}
 }
 
-// told takes out who was removed by a change that the room has not read yet, and perhaps cannot read.
+// told takes out who was removed by a change that the room has not read yet. The word may be old, and who was removed a member again.
+// So they have no say from now on, and are put out by the fill: it reads the members, or cannot.
 func (r *room) told(m *relay.Members) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -50,8 +47,12 @@ func (r *room) told(m *relay.Members) {
 	}
 	delete(r.members, m.Removed)
 	r.stopped(m.Removed)
+}
+
+// putOut evicts who is no member. r.mu is held.
+func (r *room) putOut() {
 	for s := range r.sockets {
-		if s.user.ID == m.Removed {
+		if !r.members[s.user.ID] {
 			r.evict(s)
 		}
 	}

@@ -123,15 +123,19 @@ func (r *room) seek(s *session, known int64, afterSeq *int64) (last, cursor int6
 	return last, cursor, recovered
 }
 
-// show sends a replayed message to the socket, if that is still here.
-func (r *room) show(s *session, m chat.Message) bool {
+// show sends a replayed message to the socket. An error is chat.ErrNotFound where that has been put out, and chat.ErrUnavailable
+// where it is about to be, or not.
+func (r *room) show(s *session, m chat.Message) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.sockets[s] == nil {
-		return false
+	switch {
+	case r.sockets[s] == nil:
+		return chat.ErrNotFound
+	case !r.members[s.user.ID]:
+		return chat.ErrUnavailable
 	}
 	s.emit("new:message", m)
-	return true
+	return nil
 }
 
 // goLive makes the socket live if it has been sent everything up to the room's last, or is no longer here.
@@ -198,11 +202,11 @@ func (r *room) advance(m chat.Message) (delivered int) {
 	return delivered
 }
 
-// broadcast sends an event to every live socket but those of one user. r.mu is held.
+// broadcast sends an event to every member's live socket but those of one user. r.mu is held.
 func (r *room) broadcast(event string, payload any, but chat.ID) {
 	var packet *socketio.Packet
 	for s, p := range r.sockets {
-		if !p.live || s.user.ID == but {
+		if !p.live || s.user.ID == but || !r.members[s.user.ID] {
 			continue
 		}
 		if packet == nil {
