@@ -166,7 +166,8 @@ type trial struct {
 	results *results
 	own     map[string]int // pids
 	engines map[string]int
-	arrival float64 // µs of own CPU for each socket that connected and joined last
+	left    time.Time // when the last client's people left
+	arrival float64   // µs of own CPU for each socket that connected and joined last
 }
 
 func try(ctx context.Context, p plan, s system, e *stack.Engines, dir string, r *results, all ...scenario) (err error) {
@@ -222,10 +223,47 @@ func (t *trial) with(ctx context.Context, conversations, members int, do func(*b
 		return err
 	}
 	t.arrival = (now - before) / float64(conversations*members) * 1e6
+	if err := t.settle(); err != nil {
+		return err
+	}
 	if err := do(client); err != nil {
 		return err
 	}
+	defer func() { t.left = time.Now() }()
 	return client.Ask(converse.Command{Do: "leave"}, &struct{}{})
+}
+
+const (
+	settleEvery  = 2 * time.Second
+	settledBelow = 0.2 // cores
+	settleAtMost = time.Minute
+)
+
+// settle waits until the system and the engines have done what is left to do when people have come and others have gone, such as
+// telling who is online.
+func (t *trial) settle() error {
+	pids := maps.Clone(t.own)
+	maps.Copy(pids, t.engines)
+	for began := time.Now(); time.Since(began) < settleAtMost; {
+		before, err := bench.CPUSecondsOf(pids)
+		if err != nil {
+			return err
+		}
+		time.Sleep(settleEvery)
+		now, err := bench.CPUSecondsOf(pids)
+		if err != nil {
+			return err
+		}
+		used := 0.0
+		for process := range pids {
+			used += now[process] - before[process]
+		}
+		if used < settledBelow*settleEvery.Seconds() && time.Since(t.left) > t.system.grace {
+			return nil
+		}
+	}
+	say("%s did not come to rest within %s", t.system.name, settleAtMost)
+	return nil
 }
 
 // measured has the client send, and notes what that cost and how it went.

@@ -30,6 +30,7 @@ type system struct {
 	what    string // for people
 	dialect string
 	stores  bool
+	grace   time.Duration                               // how long after people left it has to do with that
 	install func(ctx context.Context, dir string) error // may be nil
 	start   func(ctx context.Context, e *stack.Engines, dir string) (*running, error)
 }
@@ -63,27 +64,27 @@ const (
 
 func systems() []system {
 	return []system{
-		{dozaar, "Dozaar: two gateways, deliver, presence; Kafka, Cassandra, Redis", converse.Contract, true, nil, startDozaar},
+		{dozaar, "Dozaar: two gateways, deliver, presence; Kafka, Cassandra, Redis", converse.Contract, true, 12 * time.Second, nil, startDozaar},
 		{
-			node, "Node's `socket.io` with its Redis adapter, two processes; stores nothing", converse.Unnumbered, false,
+			node, "Node's `socket.io` with its Redis adapter, two processes; stores nothing", converse.Unnumbered, false, 0,
 			func(ctx context.Context, _ string) error { return run(ctx, peers+"/node", "npm", "ci", "--silent") },
 			pair(node, func(string) (string, []string) { return "node", []string{peers + "/node/server.mjs"} }),
 		},
 		{
-			nest, "NestJS as a team would build it: two gateways, a worker; Kafka, Cassandra, the Redis adapter", converse.Contract, true,
+			nest, "NestJS as a team would build it: two gateways, a worker; Kafka, Cassandra, the Redis adapter", converse.Contract, true, 0,
 			func(ctx context.Context, _ string) error {
 				return errors.Join(run(ctx, peers+"/nest", "npm", "ci", "--silent"), run(ctx, peers+"/nest", "npm", "run", "--silent", "build"))
 			},
 			startNest,
 		},
 		{
-			centrifuge, "`centrifugal/centrifuge`, its Redis broker with history, two processes", converse.Centrifuge, false,
+			centrifuge, "`centrifugal/centrifuge`, its Redis broker with history, two processes", converse.Centrifuge, false, 0,
 			func(ctx context.Context, dir string) error {
 				return run(ctx, peers+"/centrifuge", "go", "build", "-o", filepath.Join(dir, centrifuge), ".")
 			},
 			pair(centrifuge, func(dir string) (string, []string) { return filepath.Join(dir, centrifuge), nil }),
 		},
-		{bare, "a bare websocket server, one process: the floor", converse.Bare, false, nil, startBare},
+		{bare, "a bare websocket server, one process: the floor", converse.Bare, false, 0, nil, startBare},
 	}
 }
 
