@@ -1,6 +1,9 @@
 package gateway
 
-import "github.com/dozaar/dozaar/pkg/chat"
+import (
+	"github.com/dozaar/dozaar/pkg/chat"
+	"github.com/dozaar/dozaar/pkg/socketio"
+)
 
 // notification is the contract's `message:notification`.
 type notification struct {
@@ -17,10 +20,7 @@ func (g *Gateway) notify(m chat.Message, users []chat.ID) {
 	if len(users) == 0 || !g.notified.rises(m.ConversationID, m.Seq) {
 		return
 	}
-	packet := encode("message:notification", notification{
-		ConversationID: m.ConversationID, MessageID: m.ID, Seq: m.Seq, Preview: m.Preview(),
-		Sender: m.Sender, Timestamp: m.CreatedAt.UnixMilli(),
-	})
+	var packet *socketio.Packet // most are in the room
 	for _, user := range users {
 		if user == m.Sender.ID || g.wishes.muted(user, m.ConversationID) {
 			continue
@@ -28,6 +28,12 @@ func (g *Gateway) notify(m chat.Message, users []chat.ID) {
 		for _, s := range g.sessions.of(user) {
 			if _, err := s.room(m.ConversationID); err == nil {
 				continue
+			}
+			if packet == nil {
+				packet = encode("message:notification", notification{
+					ConversationID: m.ConversationID, MessageID: m.ID, Seq: m.Seq, Preview: m.Preview(),
+					Sender: m.Sender, Timestamp: m.CreatedAt.UnixMilli(),
+				})
 			}
 			s.conn.Send(packet)
 			g.metrics.notifications.Inc()

@@ -41,7 +41,7 @@ func messageWrite(m chat.StoredMessage) write {
 	if urls == nil {
 		urls = []string{} // nil would be null
 	}
-	size := 200 + len(m.Text)
+	size := len(m.Sender.Username) + len(m.Text)
 	for _, u := range urls {
 		size += len(u)
 	}

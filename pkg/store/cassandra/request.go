@@ -116,9 +116,17 @@ const (
 	batchBytes = 64 << 10
 )
 
+// Rows of several partitions share a request, too, if they are few and small: two cost node and driver little more than one. More
+// partitions than that, or more bytes, and Cassandra complains.
+const (
+	sharedRows  = 10
+	sharedBytes = 4 << 10
+	rowBytes    = 150 // about, without what may be large
+)
+
 // apply does all writes, those of one partition in batches, batches beside each other.
 func (s *Store) apply(ctx context.Context, writes []write) error {
-	batches := batched(writes)
+	batches := shared(batched(writes))
 	return s.each(ctx, len(batches), func(ctx context.Context, i int) error {
 		if len(batches[i]) == 1 {
 			w := batches[i][0]
@@ -147,6 +155,26 @@ func batched(writes []write) [][]write {
 		batches[i] = append(batches[i], w)
 	}
 	return batches
+}
+
+// shared joins small batches of several partitions, one after the other.
+func shared(batches [][]write) (joint [][]write) {
+	rows, bytes := sharedRows, 0 // of the last one
+	for _, b := range batches {
+		size := rowBytes * len(b)
+		for _, w := range b {
+			size += w.size
+		}
+		if rows+len(b) <= sharedRows && bytes+size <= sharedBytes {
+			last := len(joint) - 1
+			joint[last] = append(joint[last], b...)
+			rows, bytes = rows+len(b), bytes+size
+			continue
+		}
+		joint = append(joint, b)
+		rows, bytes = len(b), size
+	}
+	return joint
 }
 
 func uuid(id chat.ID) gocql.UUID { return gocql.UUID(id) }

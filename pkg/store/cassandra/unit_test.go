@@ -77,6 +77,34 @@ func TestBatchesAreOfOnePartitionAndBounded(t *testing.T) {
 	}
 }
 
+// Small batches of several partitions share a request, in their order, and no more of them than Cassandra bears.
+func TestSmallBatchesShareARequest(t *testing.T) {
+	small, large := message(chat.NewID(), 1, "x"), message(chat.NewID(), 1, string(make([]byte, sharedBytes)))
+	var writes []write
+	for range 3 {
+		writes = append(writes, messageWrite(small), messageIDWrite(small), messageWrite(large))
+	}
+	for range 2 * sharedRows {
+		writes = append(writes, activityWrite(chat.NewID(), head(small)))
+	}
+	seen := 0
+	var rows []int
+	for _, batch := range shared(batched(writes)) {
+		size := 0
+		for _, w := range batch {
+			size += rowBytes + w.size
+			seen++
+		}
+		rows = append(rows, len(batch))
+		if len(batch) > 1 && (len(batch) > sharedRows || size > sharedBytes) && batch[0].partition != batch[len(batch)-1].partition {
+			t.Errorf("a request of %d rows and %d bytes", len(batch), size)
+		}
+	}
+	if seen != len(writes) || len(rows) != 4 { // the small message's, the large one's, the inboxes'
+		t.Errorf("requests of %v rows; %d of %d writes", rows, seen, len(writes))
+	}
+}
+
 // Whichever of them fails, also the one that the caller's goroutine does, ends the others, and its error is the answer.
 func TestEachEndsWithItsFirstError(t *testing.T) {
 	s := &Store{concurrency: 4}
