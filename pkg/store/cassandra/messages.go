@@ -17,10 +17,12 @@ func bucketOf(seq int64) int64 { return (seq - 1) / bucketSize }
 // stays, of two of one message id the lower. When it fails, some rows may be stored and others not.
 func (s *Store) PutMessages(ctx context.Context, messages []chat.StoredMessage) error {
 	return s.measure(ctx, "put_messages", func() error {
-		authors, writes := s.authorWrites(messages)
+		var writes []write
 		for _, m := range messages {
 			writes = append(writes, messageWrite(m), messageIDWrite(m))
 		}
+		authors, theirs := s.authorWrites(messages)
+		writes = append(writes, theirs...)
 		if err := s.apply(ctx, writes); err != nil {
 			return err
 		}
