@@ -77,11 +77,11 @@ func command(args []string) error {
 	case os.Getenv("QUICK") == "1":
 		p = quickPlan()
 	case os.Getenv("FULL") == "1":
-		p.rounds = 5
+		p.rounds, p.scenarios = 5, scenarios()
 	}
 	if *only != "" {
 		publish = false
-		if p.scenarios = slices.DeleteFunc(p.scenarios, func(s scenario) bool { return s.name != *only }); len(p.scenarios) == 0 {
+		if p.scenarios = slices.DeleteFunc(scenarios(), func(s scenario) bool { return s.name != *only }); len(p.scenarios) == 0 {
 			return fmt.Errorf("-scenario: there is no %q", *only)
 		}
 		if *only != "marketplace" {

@@ -70,6 +70,15 @@ func report(p plan, chosen []system, r *results) string {
 		{"memory of the own processes, bytes a socket", "bytes a socket", "%.0f"},
 		{"own CPU until a socket is connected and has joined, µs", "arrival cpu", "%.0f"},
 	})
+	if len(r.of(chosen[0].name, "storm cpu")) > 0 {
+		r.table(&b, chosen, fmt.Sprintf("reconnect storm: %d of %d sockets are cut at once, and come back as the official client does", p.idle/2, p.idle), []line{
+			{"until the last one is back and has joined, s", "storm seconds", "%.1f"},
+			{"each by itself, from its first try until it has joined, p50 ms", "storm p50", "%.2f"},
+			{"· p99", "storm p99", "%.2f"},
+			{"tries that came to nothing, all rounds together", "storm failed", ""},
+			{"own CPU, µs a socket", "storm cpu", "%.0f"},
+		})
+	}
 	r.table(&b, chosen, "what the client found, all rounds and scenarios together", []line{
 		{"lost", "lost", ""}, {"duplicated", "duplicated", ""}, {"reordered", "reordered", ""}, {"refused", "refused", ""},
 	})

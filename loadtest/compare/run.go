@@ -35,11 +35,17 @@ func fullPlan() plan {
 	return plan{
 		rounds: 3, conversations: 500, window: 2000, room: 500, roomRate: 20, idle: 5000,
 		heat: 10 * time.Second, warm: 2 * time.Second, length: 10 * time.Second, rest: 5 * time.Second,
-		scenarios: []scenario{
-			{"idle sockets", (*trial).idleSockets}, // first: nothing that others leave behind is given back meanwhile
-			{"marketplace", (*trial).marketplace},
-			{"one big room", (*trial).bigRoom},
-		},
+		scenarios: scenarios()[:3],
+	}
+}
+
+// scenarios are all there are; the first three are played if nothing else is wished.
+func scenarios() []scenario {
+	return []scenario{
+		{"idle sockets", (*trial).idleSockets}, // first: nothing that others leave behind is given back meanwhile
+		{"marketplace", (*trial).marketplace},
+		{"one big room", (*trial).bigRoom},
+		{"reconnect storm", (*trial).storm},
 	}
 }
 
@@ -396,6 +402,27 @@ func (t *trial) idleSockets(ctx context.Context) error {
 			}
 			return err
 		})
+	})
+}
+
+// storm is that the connections of half of all people are cut at once, and that these come back.
+func (t *trial) storm(ctx context.Context) error {
+	return t.with(ctx, t.idle/2, 2, func(client *bench.Child) error {
+		before, err := t.used()
+		if err != nil {
+			return err
+		}
+		var back converse.Return
+		if err := client.Ask(converse.Command{Do: "storm"}, &back); err != nil {
+			return err
+		}
+		now, err := t.used()
+		t.note("storm cpu", (now-before)/float64(back.Count)*1e6)
+		t.note("storm seconds", back.Seconds)
+		t.note("storm failed", float64(back.Failed))
+		t.note("storm p50", back.Took.P50)
+		t.note("storm p99", back.Took.P99)
+		return err
 	})
 }
 

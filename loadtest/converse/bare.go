@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -65,7 +66,12 @@ func (f *BareServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	room.members = append(room.members, ws)
 	room.mu.Unlock()
 	go func() { // so that the goroutine of net/http, and all it holds, can go
-		defer func() { _ = ws.Close() }()
+		defer func() {
+			_ = ws.Close()
+			room.mu.Lock()
+			room.members = slices.DeleteFunc(room.members, func(other *websocket.Conn) bool { return other == ws })
+			room.mu.Unlock()
+		}()
 		for {
 			_, payload, err := ws.ReadMessage()
 			if err != nil || f.answer(room, ws, payload) != nil {
@@ -105,9 +111,7 @@ func (f *BareServer) answer(room *bareRoom, sender *websocket.Conn, payload []by
 		return err
 	}
 	for _, member := range room.members {
-		if err := member.WritePreparedMessage(prepared); err != nil {
-			return err
-		}
+		_ = member.WritePreparedMessage(prepared) // its reader notices
 	}
 	return nil
 }

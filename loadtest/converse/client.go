@@ -15,7 +15,7 @@ import (
 	"github.com/dozaar/dozaar/loadtest/wire"
 )
 
-// Command is what the client process is asked: connect, run, samples, leave.
+// Command is what the client process is asked: connect, run, storm, samples, leave.
 type Command struct {
 	Do string `json:"do"`
 
@@ -36,12 +36,12 @@ type Conversation struct {
 // client is the client process.
 type client struct {
 	dialect dialect
+	crowd   Command // who was connected, and where to
 	talks   []*talk
-	conns   []*wire.Conn
 	readers sync.WaitGroup
-	leaving atomic.Bool
 
 	mu     sync.Mutex // guards what follows
+	ears   []*ear
 	faults Faults
 	sample Samples
 
@@ -103,6 +103,8 @@ func (l *client) do(c Command) (any, error) {
 		return struct{}{}, l.connect(c)
 	case "run":
 		return l.run(c.Order)
+	case "storm":
+		return l.storm()
 	case "samples":
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -135,6 +137,7 @@ func (l *client) connect(c Command) (err error) {
 	if l.dialect, err = dialectOf(c.Dialect); err != nil {
 		return err
 	}
+	l.crowd = c
 	l.talks = make([]*talk, len(c.Conversations))
 	for i, conversation := range c.Conversations {
 		l.talks[i] = &talk{client: l, id: conversation.ID, recipients: len(conversation.Tokens) - 1, sent: map[int64]*pending{}}
@@ -147,7 +150,7 @@ func (l *client) connect(c Command) (err error) {
 				if ctx.Err() != nil {
 					return nil // another one has failed
 				}
-				return l.open(c, i, member)
+				return l.open(i, member)
 			})
 		}
 	}
@@ -155,27 +158,33 @@ func (l *client) connect(c Command) (err error) {
 }
 
 // open opens one member's connection. The sender is on one server, all others are on the other.
-func (l *client) open(c Command, i, member int) error {
-	conversation, address := c.Conversations[i], c.Recipients
+func (l *client) open(i, member int) (err error) {
+	conversation, address := l.crowd.Conversations[i], l.crowd.Recipients
 	if member == 0 {
-		address = c.Senders
+		address = l.crowd.Senders
 	}
 	conn, err := wire.Dial(context.Background(), l.dialect.target(conversation, member, address))
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	l.conns = append(l.conns, conn)
-	l.mu.Unlock()
+	t := l.talks[i]
+	e := &ear{talk: t, conn: conn, conversation: i, member: member, joined: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			e.end()
+		}
+	}()
 	if err := l.dialect.greet(conn, conversation.Tokens[member]); err != nil {
 		return err
 	}
-	e := &ear{talk: l.talks[i], conn: conn, member: member, joined: make(chan error, 1)}
+	t.mu.Lock()
+	e.last = t.n
 	if member == 0 {
-		e.talk.sender = conn
+		t.sender = conn
 	}
+	t.mu.Unlock()
 	l.readers.Go(func() {
-		if err := conn.Read(e.frame, func() {}); !l.leaving.Load() {
+		if err := conn.Read(e.frame, func() {}); !e.ended.Load() {
 			l.fault(refused, "a connection ended: %v", err)
 		}
 	})
@@ -184,11 +193,16 @@ func (l *client) open(c Command, i, member int) error {
 		return err
 	}
 	select {
-	case err := <-e.joined:
-		return err
+	case err = <-e.joined:
 	case <-time.After(stalled):
-		return errors.New("a join was not acknowledged")
+		err = errors.New("a join was not acknowledged")
 	}
+	if err == nil {
+		l.mu.Lock()
+		l.ears = append(l.ears, e)
+		l.mu.Unlock()
+	}
+	return err
 }
 
 // run carries an order out and waits until everybody has heard everything.
@@ -226,13 +240,15 @@ func (l *client) run(o Order) (Heard, error) {
 }
 
 func (l *client) leave() {
-	l.leaving.Store(true)
-	for _, c := range l.conns {
-		_ = c.Close()
+	l.mu.Lock()
+	ears := l.ears
+	l.ears = nil
+	l.mu.Unlock()
+	for _, e := range ears {
+		e.end()
 	}
 	l.readers.Wait()
-	l.conns, l.talks = nil, nil
-	l.leaving.Store(false)
+	l.talks = nil
 }
 
 func (l *client) keep(note func(*Samples)) {

@@ -79,7 +79,13 @@ func TestBareServerAndClient(t *testing.T) {
 	answers := ask(t, l, connect,
 		Command{Do: "run", Order: Order{PerSecond: 500, Seconds: 0.1}},
 		Command{Do: "run", Order: Order{Seconds: 0.1, Window: 6}},
-		Command{Do: "samples"})
+		Command{Do: "samples"},
+		Command{Do: "storm"},
+		Command{Do: "run", Order: Order{PerSecond: 500, Seconds: 0.1}})
+	if back, after := answers[4].(Return), answers[5].(Heard); back.Count != 6 || back.Failed != 0 || back.Seconds < 0.5 || back.Took.Max == 0 ||
+		after.Count != 50 || !after.Faults.None() {
+		t.Errorf("%+v\n%+v", back, after)
+	}
 	paced, flood := answers[1].(Heard), answers[2].(Heard)
 	if paced.Count != 50 || !paced.Faults.None() || flood.Count <= 6 || !flood.Faults.None() {
 		t.Errorf("%+v\n%+v", paced, flood)

@@ -2,17 +2,26 @@ package converse
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/dozaar/dozaar/loadtest/wire"
 )
 
 // ear is what one connection has heard; only its reader uses it.
 type ear struct {
-	talk   *talk
-	conn   *wire.Conn
-	member int
-	joined chan error // takes one
-	last   int64
+	talk         *talk
+	conn         *wire.Conn
+	conversation int // which of the client's
+	member       int
+	joined       chan error // takes one
+	last         int64
+	ended        atomic.Bool // by the client
+}
+
+// end closes the connection.
+func (e *ear) end() {
+	e.ended.Store(true)
+	_ = e.conn.Close()
 }
 
 // frame takes what came: messages must come in the order of their numbers, each once, and none left out.

@@ -117,24 +117,24 @@ func newProduct(dir, program string, e *engines) (*product, error) {
 }
 
 func (p *product) add(name, role string) (*process, error) {
-	listen, err := freeAddress()
-	if err != nil {
-		return nil, err
-	}
-	admin, err := freeAddress()
-	if err != nil {
-		return nil, err
-	}
-	one := &process{name: name, role: role, program: p.program, dir: p.dir, listen: listen, admin: admin, env: p.env}
+	one := &process{name: name, role: role, program: p.program, dir: p.dir, env: p.env}
 	p.processes = append(p.processes, one)
-	return one, nil
+	var err error
+	if one.listen, err = p.freeAddress(); err != nil {
+		return nil, err
+	}
+	one.admin, err = p.freeAddress()
+	return one, err
 }
 
 // freeAddress is one below the ports that the kernel gives to outgoing connections, so that it is still free when a
-// process comes back to it.
-func freeAddress() (string, error) {
+// process comes back to it, and nobody else's, who need not listen yet.
+func (p *product) freeAddress() (string, error) {
 	for port := 12000 + time.Now().Nanosecond()%7000; port < 20000; port++ {
 		address := fmt.Sprintf("127.0.0.1:%d", port)
+		if slices.ContainsFunc(p.processes, func(one *process) bool { return one.listen == address || one.admin == address }) {
+			continue
+		}
 		l, err := net.Listen("tcp", address) //nolint:noctx // it is closed at once
 		if err == nil {
 			return address, l.Close()
