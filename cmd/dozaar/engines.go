@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
@@ -58,7 +59,8 @@ func (c Config) kafka(e engines, t telling) (kafka.Config, error) {
 func (c Config) cassandra(t telling) (cassandra.Config, error) {
 	tls, err := c.Cassandra.tls().config()
 	return cassandra.Config{
-		Hosts: c.Cassandra.CassandraHosts, Keyspace: c.Cassandra.CassandraKeyspace, LocalDC: c.Cassandra.CassandraDC,
+		WideAge: 5 * time.Second, // as long as a removed member may be taken for one elsewhere
+		Hosts:   c.Cassandra.CassandraHosts, Keyspace: c.Cassandra.CassandraKeyspace, LocalDC: c.Cassandra.CassandraDC,
 		Username: c.Cassandra.CassandraUsername, Password: string(c.Cassandra.CassandraPassword.Reveal()), TLS: tls,
 		Replication: c.Keyspace.CassandraReplication, Logger: t.log, Registerer: t.metrics, Tracer: t.tracer(),
 	}, err

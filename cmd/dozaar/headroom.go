@@ -21,5 +21,6 @@ func headroom(env environment, limit int64) (release func()) {
 		}
 	}
 	untouched := make([]byte, headroomBytes)
+	untouch(untouched)
 	return func() { runtime.KeepAlive(untouched) }
 }

@@ -137,6 +137,7 @@ func (a *app) runRole(ctx context.Context, role string, cfg Config) error {
 	}
 	a.settings.warn(p.log)
 	return p.run(ctx, func(ctx context.Context) error {
+		go ownMemory().tidy(ctx)
 		if role == roleAll {
 			return p.all(ctx)
 		}

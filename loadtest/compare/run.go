@@ -34,7 +34,7 @@ type plan struct {
 func fullPlan() plan {
 	return plan{
 		rounds: 3, conversations: 500, window: 2000, room: 500, roomRate: 20, idle: 5000,
-		heat: 10 * time.Second, warm: 2 * time.Second, length: 10 * time.Second, rest: 5 * time.Second,
+		heat: 10 * time.Second, warm: 2 * time.Second, length: 10 * time.Second, rest: 15 * time.Second,
 		scenarios: scenarios()[:3],
 	}
 }

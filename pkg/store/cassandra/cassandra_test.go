@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gocql/gocql"
 	"go.uber.org/goleak"
@@ -95,4 +96,32 @@ func TestSuite(t *testing.T) {
 			storetest.Run(t, func(*testing.T) storetest.Store { return s })
 		})
 	}
+}
+
+// Into a conversation of many thousands come at once: its members are read for one of them.
+func TestPeersOfAWideConversationAreRemembered(t *testing.T) {
+	cfg := migrated(t)
+	cfg.WideAbove = 2
+	fresh := open(t, cfg)
+	cfg.WideAge = time.Hour
+	s := open(t, cfg)
+	c := chat.Conversation{ID: chat.NewID(), Revision: 1}
+	for range 3 {
+		c.Members = append(c.Members, chat.Member{UserID: chat.NewID(), Username: "x"})
+	}
+	if _, _, err := fresh.CreateConversation(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	peers := func(s *Store, of, want int) {
+		t.Helper()
+		if got, err := s.Peers(t.Context(), c.Members[of].UserID, 10); err != nil || len(got) != want {
+			t.Errorf("peers %v, %v; want %d", got, err, want)
+		}
+	}
+	peers(s, 0, 2)
+	if _, err := fresh.RemoveMember(t.Context(), c.ID, c.Members[2].UserID); err != nil {
+		t.Fatal(err)
+	}
+	peers(s, 1, 2)
+	peers(fresh, 1, 1)
 }

@@ -35,6 +35,9 @@ type Config struct {
 	// WideAbove is the number of members above which a conversation's activity is no longer copied to their inboxes,
 	// but looked up by each of their readers: 32.
 	WideAbove int
+	// WideAge is how old members may be of a conversation with more than that, where Peers tells who shares it: so one into which thousands
+	// come is not read for each of them. 0: they are read each time.
+	WideAge time.Duration
 
 	Logger     *slog.Logger          // nil: nothing is logged
 	Registerer prometheus.Registerer // nil: metrics are counted and not exported

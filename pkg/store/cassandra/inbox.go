@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/gocql/gocql"
 
@@ -165,11 +166,33 @@ func (s *Store) Peers(ctx context.Context, user chat.ID, limit int) ([]chat.ID, 
 	return peers, err
 }
 
+// rememberedWide is how many conversations of many members are remembered. One of ten thousand is a megabyte.
+const rememberedWide = 32
+
+// dated is a conversation as it was at a moment or later.
+type dated struct {
+	row
+	at time.Time
+}
+
+// lately reads a conversation, one of many members not again within Config.WideAge.
+func (s *Store) lately(ctx context.Context, id chat.ID) (row, error) {
+	if known, found := s.wide.Get(id); found && time.Since(known.at) < s.wideAge {
+		return known.row, nil
+	}
+	at := time.Now()
+	r, _, err := s.conversation(ctx, id, s.quorum)
+	if err == nil && r.wide {
+		s.wide.Add(id, dated{r, at})
+	}
+	return r, err
+}
+
 // addPeers appends those who are not seen yet of conversations in their order.
 func (s *Store) addPeers(ctx context.Context, user chat.ID, list []listed, peers []chat.ID, seen map[chat.ID]bool) ([]chat.ID, error) {
 	members := make([][]chat.Member, len(list))
 	if err := s.each(ctx, len(list), func(ctx context.Context, i int) error {
-		r, _, err := s.conversation(ctx, list[i].conversation, s.quorum)
+		r, err := s.lately(ctx, list[i].conversation)
 		if _, member := r.Member(user); member {
 			members[i] = r.Members
 		}

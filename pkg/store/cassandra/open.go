@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/gocql/gocql"
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -22,6 +23,8 @@ type Store struct {
 	quorum      gocql.Consistency            // of every request
 	serial      gocql.Consistency            // of reads that must see what a lightweight transaction is deciding
 	authors     *lru.Cache[author, struct{}] // rows that are there
+	wide        *lru.Cache[chat.ID, dated]   // conversations of many, as Peers has read them
+	wideAge     time.Duration
 }
 
 // Open connects and checks that the tables are there. An error wraps ErrSchema where they are not, ErrDamaged where
@@ -49,10 +52,14 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	wide, err := lru.New[chat.ID, dated](rememberedWide)
+	if err != nil {
+		return nil, err
+	}
 	cfg.Logger.InfoContext(ctx, "store opened", "keyspace", cfg.Keyspace, "schema", version, "consistency", cfg.Consistency)
 	return &Store{
 		session: session, operations: operations, concurrency: cfg.Concurrency, wideAbove: cfg.WideAbove,
-		quorum: consistencies[cfg.Consistency].level, serial: gocql.Consistency(consistencies[cfg.Consistency].serial), authors: authors,
+		quorum: consistencies[cfg.Consistency].level, serial: gocql.Consistency(consistencies[cfg.Consistency].serial), authors: authors, wide: wide, wideAge: cfg.WideAge,
 	}, nil
 }
 

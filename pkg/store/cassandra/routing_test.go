@@ -113,7 +113,8 @@ func openSpied(t *testing.T, cfg Config) (*Store, *routingSpy) {
 	cluster, err := cfg.cluster(cfg.Keyspace)
 	operations, err2 := store.NewOperations(nil)
 	authors, err3 := lru.New[author, struct{}](rememberedAuthors)
-	if err := errors.Join(err, err2, err3); err != nil {
+	wide, err4 := lru.New[chat.ID, dated](rememberedWide)
+	if err := errors.Join(err, err2, err3, err4); err != nil {
 		t.Fatal(err)
 	}
 	spy := &routingSpy{HostSelectionPolicy: cluster.PoolConfig.HostSelectionPolicy, keyspace: cfg.Keyspace, keys: map[string]bool{}}
@@ -126,6 +127,6 @@ func openSpied(t *testing.T, cfg Config) (*Store, *routingSpy) {
 	level := consistencies[cfg.Consistency]
 	return &Store{
 		session: session, operations: operations, concurrency: cfg.Concurrency, wideAbove: cfg.WideAbove,
-		quorum: level.level, serial: gocql.Consistency(level.serial), authors: authors,
+		quorum: level.level, serial: gocql.Consistency(level.serial), authors: authors, wide: wide,
 	}, spy
 }
