@@ -56,7 +56,6 @@ func TestOwnMemory(t *testing.T) {
 		t.Errorf("%d bytes were allocated", got)
 	}
 	runtime.KeepAlive(garbage)
-	garbage = nil
 	if got := m.unused(); got < 64<<20 {
 		t.Errorf("%d bytes are unused", got)
 	}

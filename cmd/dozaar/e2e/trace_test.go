@@ -99,7 +99,7 @@ func TestOneTraceOfOneMessage(t *testing.T) {
 		"new:message":  toDeliver + " > new:message",
 	}
 	if realEngines() {
-		want["cassandra insert messages"] = toDeliver + " > put_messages > cassandra insert messages"
+		want["cassandra batch insert messages"] = toDeliver + " > put_messages > cassandra batch insert messages" // and its row by id
 	}
 	for name, way := range want {
 		got := ""

@@ -47,7 +47,7 @@ func (o *observer) ObserveQuery(ctx context.Context, q gocql.ObservedQuery) {
 	o.request(ctx, o.label(q.Statement), q.Start, q.End, q.Err)
 }
 
-// ObserveBatch implements gocql.BatchObserver. A batch is of one table (partition).
+// ObserveBatch implements gocql.BatchObserver. A batch is named by its first row, and may have some of other tables (shared).
 func (o *observer) ObserveBatch(ctx context.Context, b gocql.ObservedBatch) {
 	if len(b.Statements) > 0 {
 		o.request(ctx, "batch "+o.label(b.Statements[0]), b.Start, b.End, b.Err)
