@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"runtime/debug"
-	"runtime/metrics"
 	"time"
 )
 
@@ -21,22 +20,10 @@ type memory struct {
 }
 
 func ownMemory() memory {
-	read := func(names ...string) []uint64 {
-		samples := make([]metrics.Sample, len(names))
-		for i, name := range names {
-			samples[i].Name = name
-		}
-		metrics.Read(samples)
-		values := make([]uint64, len(names))
-		for i, s := range samples {
-			values[i] = s.Value.Uint64()
-		}
-		return values
-	}
 	return memory{
-		allocated: func() uint64 { return read("/gc/heap/allocs:bytes")[0] },
+		allocated: func() uint64 { return heapBytes("/gc/heap/allocs:bytes")[0] },
 		unused: func() uint64 {
-			v := read("/memory/classes/heap/objects:bytes", "/gc/heap/live:bytes", "/memory/classes/heap/free:bytes")
+			v := heapBytes("/memory/classes/heap/objects:bytes", "/gc/heap/live:bytes", "/memory/classes/heap/free:bytes")
 			return v[0] - min(v[0], v[1]) + v[2]
 		},
 		giveBack: debug.FreeOSMemory,

@@ -30,11 +30,21 @@ type fullness struct {
 }
 
 func newFullness(limit int64) fullness {
-	return fullness{limit, func() uint64 {
-		sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-		metrics.Read(sample)
-		return sample[0].Value.Uint64()
-	}}
+	return fullness{limit, func() uint64 { return heapBytes("/gc/heap/live:bytes")[0] }}
+}
+
+// heapBytes reads metrics of Go's runtime that are numbers of bytes.
+func heapBytes(names ...string) []uint64 {
+	samples := make([]metrics.Sample, len(names))
+	for i, name := range names {
+		samples[i].Name = name
+	}
+	metrics.Read(samples)
+	values := make([]uint64, len(names))
+	for i, s := range samples {
+		values[i] = s.Value.Uint64()
+	}
+	return values
 }
 
 // overload is why nobody new is let in, "" if they are.

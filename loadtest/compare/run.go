@@ -215,7 +215,7 @@ func (t *trial) with(ctx context.Context, conversations, members int, do func(*b
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Stop()) }()
-	before, err := t.used()
+	before, err := used(t.own)
 	if err != nil {
 		return err
 	}
@@ -224,7 +224,7 @@ func (t *trial) with(ctx context.Context, conversations, members int, do func(*b
 	}, &struct{}{}); err != nil {
 		return err
 	}
-	now, err := t.used()
+	now, err := used(t.own)
 	if err != nil {
 		return err
 	}
@@ -248,23 +248,18 @@ const (
 // settle waits until the system and the engines have done what is left to do when people have come and others have gone, such as
 // telling who is online.
 func (t *trial) settle() error {
-	pids := maps.Clone(t.own)
-	maps.Copy(pids, t.engines)
+	pids := t.processes()
 	for began := time.Now(); time.Since(began) < settleAtMost; {
-		before, err := bench.CPUSecondsOf(pids)
+		before, err := used(pids)
 		if err != nil {
 			return err
 		}
 		time.Sleep(settleEvery)
-		now, err := bench.CPUSecondsOf(pids)
+		now, err := used(pids)
 		if err != nil {
 			return err
 		}
-		used := 0.0
-		for process := range pids {
-			used += now[process] - before[process]
-		}
-		if used < settledBelow*settleEvery.Seconds() && time.Since(t.left) > t.system.grace {
+		if now-before < settledBelow*settleEvery.Seconds() && time.Since(t.left) > t.system.grace {
 			return nil
 		}
 	}
@@ -275,8 +270,7 @@ func (t *trial) settle() error {
 // measured has the client send, and notes what that cost and how it went.
 func (t *trial) measured(ctx context.Context, client *bench.Child, name string, o converse.Order, recipients int) error {
 	var h converse.Heard
-	pids := maps.Clone(t.own)
-	maps.Copy(pids, t.engines)
+	pids := t.processes()
 	pids["client"] = client.PID()
 	before, err := bench.CPUSecondsOf(pids)
 	if err != nil {
@@ -408,7 +402,7 @@ func (t *trial) idleSockets(ctx context.Context) error {
 // storm is that the connections of half of all people are cut at once, and that these come back.
 func (t *trial) storm(ctx context.Context) error {
 	return t.with(ctx, t.idle/2, 2, func(client *bench.Child) error {
-		before, err := t.used()
+		before, err := used(t.own)
 		if err != nil {
 			return err
 		}
@@ -416,7 +410,7 @@ func (t *trial) storm(ctx context.Context) error {
 		if err := client.Ask(converse.Command{Do: "storm"}, &back); err != nil {
 			return err
 		}
-		now, err := t.used()
+		now, err := used(t.own)
 		t.note("storm cpu", (now-before)/float64(back.Count)*1e6)
 		t.note("storm seconds", back.Seconds)
 		t.note("storm failed", float64(back.Failed))
@@ -426,10 +420,17 @@ func (t *trial) storm(ctx context.Context) error {
 	})
 }
 
-// used is the CPU of the system's own processes so far, in seconds.
-func (t *trial) used() (sum float64, err error) {
-	used, err := bench.CPUSecondsOf(t.own)
-	for _, seconds := range used {
+// processes are the system's own and the engines'.
+func (t *trial) processes() map[string]int {
+	all := maps.Clone(t.own)
+	maps.Copy(all, t.engines)
+	return all
+}
+
+// used is the CPU of processes so far, all together, in seconds.
+func used(pids map[string]int) (sum float64, err error) {
+	each, err := bench.CPUSecondsOf(pids)
+	for _, seconds := range each {
 		sum += seconds
 	}
 	return sum, err
