@@ -292,7 +292,6 @@ func TestPlacesRemember(t *testing.T) {
 func TestUnreadRefusals(t *testing.T) {
 	r := newRig(t, Config{WriteTimeout: 50 * time.Millisecond}, one(echoed()))
 	conn := r.connection()
-	_ = conn.(*net.TCPConn).SetReadBuffer(4096)
 	_ = conn.SetDeadline(time.Now().Add(6 * patience)) // the system takes megabytes of answers first
 	ask := []byte(strings.Repeat("GET /socket.io/?EIO=3 HTTP/1.1\r\nHost: x\r\n\r\n", 100))
 	for {
