@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/dozaar/dozaar/loadtest/history"
+	"github.com/dozaar/dozaar/loadtest/wire"
 )
 
 // Config is what a device is.
@@ -47,7 +48,7 @@ type Device struct {
 
 	mu      sync.Mutex // guards what follows
 	random  *rand.Rand
-	backoff Backoff
+	backoff wire.Backoff
 	rooms   map[uuid.UUID]*room
 	order   []*room
 	outbox  []*outgoing
@@ -101,7 +102,7 @@ type outgoing struct {
 func New(c Config) *Device {
 	random := rand.New(rand.NewPCG(c.Seed, uint64(len(c.Name))))
 	d := &Device{
-		Config: c, wake: make(chan struct{}, 1), random: random, backoff: Backoff{random: random},
+		Config: c, wake: make(chan struct{}, 1), random: random, backoff: wire.NewBackoff(random),
 		rooms: map[uuid.UUID]*room{}, acks: map[int]*asked{},
 	}
 	d.speed.Store(c.Speed)

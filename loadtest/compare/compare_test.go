@@ -32,6 +32,28 @@ func TestReport(t *testing.T) {
 	}
 }
 
+func TestReportOthers(t *testing.T) {
+	r := &results{}
+	r.add(node, "deploy lost", 7)
+	r.add(node, "deploy lost", 8)
+	r.add(dozaar, "slow cut", 20)
+	r.add(dozaar, "storm seconds", 5.7)
+	text := reportOthers(fullPlan(), systems(), r)
+	for _, want := range []string{
+		"| · that did not come to all |  | 15 |  |  |  |",
+		"| slow readers that were cut off, all rounds together | 20 |",
+		"| until the last one is back and has joined, s | 5.7 |",
+		"4 rooms of 50, 5 of whom read 2000 bytes a second",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "%!") || strings.Contains(text, "NaN") {
+		t.Error(text)
+	}
+}
+
 func TestPlots(t *testing.T) {
 	r := &results{}
 	r.add(dozaar, "paced p99", 12)
@@ -50,7 +72,7 @@ func TestPlots(t *testing.T) {
 
 func TestPageHasItsMarks(t *testing.T) {
 	text, err := os.ReadFile("../../" + page)
-	if err != nil || strings.Count(string(text), "<!-- measured: ") != 2 {
+	if err != nil || strings.Count(string(text), "<!-- measured: ") != 2 || strings.Count(string(text), "<!-- others: ") != 2 {
 		t.Error(err)
 	}
 }

@@ -1,7 +1,9 @@
 // Command compare puts Dozaar beside what else a marketplace could use: the same conversations, the same client, the same engines,
 // one after the other, in turns.
 //
-//	go run ./loadtest/compare              three rounds (FULL=1: five); writes docs/benchmarks/comparison.md and its plots
+//	go run ./loadtest/compare              three rounds; writes docs/benchmarks/comparison.md and its plots
+//	FULL=1 go run ./loadtest/compare       five rounds, all scenarios
+//	go run ./loadtest/compare -scenario others         those that only FULL=1 plays; writes their part of the page
 //	QUICK=1 go run ./loadtest/compare      one short round; prints only
 //	go run ./loadtest/compare -systems dozaar,node
 //	go run ./loadtest/compare -scenario "idle sockets"
@@ -9,9 +11,10 @@
 // It installs the rivals (loadtest/peers) with the versions that their lock files name, starts real engines of its own, and ends
 // all that it started.
 //
-//	systems.go   what is compared, and how each is started
-//	run.go       rounds and scenarios
-//	report.go    tables
+//	systems.go     what is compared, and how each is started
+//	rounds.go      who is measured when, and how
+//	scenarios.go   what they are put to
+//	report.go      tables
 package main
 
 import (
@@ -51,7 +54,7 @@ func command(args []string) error {
 	client := flags.Bool("client", false, "be the client (used by the program itself)")
 	bare := flags.Bool("bare", false, "be the bare websocket server (used by the program itself)")
 	wanted := flags.String("systems", strings.Join(names(systems()), ","), "what is compared, separated by commas; all but the default prints only")
-	only := flags.String("scenario", "", "the one that is played; prints only")
+	only := flags.String("scenario", "", "the one that is played, which prints only; or: others")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -79,32 +82,41 @@ func command(args []string) error {
 	case os.Getenv("FULL") == "1":
 		p.rounds, p.scenarios = 5, scenarios()
 	}
-	if *only != "" {
+	if *only == "others" {
+		p.scenarios = others()
+	} else if *only != "" {
 		publish = false
 		if p.scenarios = slices.DeleteFunc(scenarios(), func(s scenario) bool { return s.name != *only }); len(p.scenarios) == 0 {
 			return fmt.Errorf("-scenario: there is no %q", *only)
 		}
-		if *only != "marketplace" {
-			p.rate = 1 // there is none
-		}
+	}
+	if !p.plays("marketplace") {
+		p.rate = 1 // there is none
 	}
 	r, p, err := measure(ctx, p, chosen)
 	if err != nil {
 		return err
 	}
-	text := report(p, chosen, r)
-	fmt.Println(text)
-	if !publish {
-		fmt.Println(explanation(r))
-		return nil
+	if slices.ContainsFunc(p.scenarios, func(s scenario) bool { return s.other }) {
+		text := reportOthers(p, chosen, r)
+		fmt.Println(text)
+		if publish {
+			err = bench.Publish(page, "others", text)
+		}
 	}
-	if err := bench.Publish(profile, "measured", explanation(r)); err != nil {
-		return err
+	if slices.ContainsFunc(p.scenarios, func(s scenario) bool { return !s.other }) {
+		text := report(p, chosen, r)
+		fmt.Println(text)
+		if !publish {
+			fmt.Println(explanation(r))
+			return nil
+		}
+		err = errors.Join(err,
+			bench.Publish(profile, "measured", explanation(r)),
+			os.WriteFile(picture, []byte(plots(p, chosen, r)), 0o644), //nolint:gosec // for everybody
+			bench.Publish(page, "measured", "![the figures that matter most](comparison.svg)\n\n"+text))
 	}
-	if err := os.WriteFile(picture, []byte(plots(p, chosen, r)), 0o644); err != nil { //nolint:gosec // for everybody
-		return err
-	}
-	return bench.Publish(page, "measured", "![the figures that matter most](comparison.svg)\n\n"+text)
+	return err
 }
 
 // serveBare is the floor: a websocket server that does nothing but answer.

@@ -70,18 +70,42 @@ func report(p plan, chosen []system, r *results) string {
 		{"memory of the own processes, bytes a socket", "bytes a socket", "%.0f"},
 		{"own CPU until a socket is connected and has joined, µs", "arrival cpu", "%.0f"},
 	})
-	if len(r.of(chosen[0].name, "storm cpu")) > 0 {
-		r.table(&b, chosen, fmt.Sprintf("reconnect storm: %d of %d sockets are cut at once, and come back as the official client does", p.idle/2, p.idle), []line{
-			{"until the last one is back and has joined, s", "storm seconds", "%.1f"},
-			{"each by itself, from its first try until it has joined, p50 ms", "storm p50", "%.2f"},
-			{"· p99", "storm p99", "%.2f"},
-			{"tries that came to nothing, all rounds together", "storm failed", ""},
-			{"own CPU, µs a socket", "storm cpu", "%.0f"},
-		})
-	}
 	r.table(&b, chosen, "what the client found, all rounds and scenarios together", []line{
 		{"lost", "lost", ""}, {"duplicated", "duplicated", ""}, {"reordered", "reordered", ""}, {"refused", "refused", ""},
 	})
+	return b.String()
+}
+
+// reportOthers is how the other scenarios went.
+func reportOthers(p plan, chosen []system, r *results) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Measured on: %s. Medians of %d rounds.\n", strings.Join(bench.Machine(), "; "), p.rounds)
+	r.table(&b, chosen, fmt.Sprintf("reconnect storm: %d of %d sockets are cut at once, and come back as the official client does", p.idle/2, p.idle), []line{
+		{"until the last one is back and has joined, s", "storm seconds", "%.1f"},
+		{"each by itself, from its first try until it has joined, p50 ms", "storm p50", "%.2f"},
+		{"· p99", "storm p99", "%.2f"},
+		{"tries that came to nothing, all rounds together", "storm failed", ""},
+		{"own CPU, µs a socket", "storm cpu", "%.0f"},
+	})
+	found := func(scenario string) []line {
+		return []line{
+			{"messages, all rounds together", scenario + " sent", ""},
+			{"· that did not come to all", scenario + " lost", ""},
+			{"· that came twice or out of order", scenario + " twice", ""},
+			{"send to all recipients, p50 ms", scenario + " p50", "%.2f"},
+			{"· p99", scenario + " p99", "%.2f"},
+			{"· the longest", scenario + " max", "%.0f"},
+		}
+	}
+	r.table(&b, chosen, fmt.Sprintf("deploy: the recipients' server is started again, %d conversations of two, %d messages a second", p.conversations, deployRate), append(found("deploy"), []line{
+		{"a recipient is away until they have joined at the other server, p50 ms", "deploy away p50", "%.0f"},
+		{"· the longest", "deploy away max", "%.0f"},
+	}...))
+	r.table(&b, chosen, fmt.Sprintf("slow readers: %d rooms of %d, %d of whom read %d bytes a second; %d messages a second of %d bytes; those who are not slow",
+		slowRooms.conversations, slowRooms.members, slowRooms.slow, slowSpeed, slowRate, slowBytes), append(found("slow"), []line{
+		{"slow readers that were cut off, all rounds together", "slow cut", ""},
+		{"memory that the own processes have more after it, MB", "slow memory", "%.0f"},
+	}...))
 	return b.String()
 }
 

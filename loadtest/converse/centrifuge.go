@@ -22,6 +22,8 @@ var (
 	aPush  = []byte(`{"push":`)
 	aFault = []byte(`"error":`)
 	aPing  = []byte(`{}`)
+
+	epochField = []byte(`"epoch":"`)
 )
 
 func (centrifuge) target(_ Conversation, _ int, address string) wire.Target {
@@ -32,12 +34,19 @@ func (centrifuge) greet(conn *wire.Conn, token string) error {
 	return conn.Ask(`{"id":1,"connect":{"token":"`+token+`"}}`, `{"id":1,"connect":`)
 }
 
-func (centrifuge) join(c Conversation) string {
-	return `{"id":2,"subscribe":{"channel":"` + c.ID + `"}}`
+// join names the last message by its offset, which is its number: nothing else is published to a channel.
+func (centrifuge) join(c Conversation, from *position) string {
+	after := ""
+	if from != nil {
+		after = `,"recover":true,"epoch":"` + from.epoch + `","offset":` + strconv.FormatInt(from.last, 10)
+	}
+	return `{"id":2,"subscribe":{"channel":"` + c.ID + `"` + after + `}}`
 }
 
-func (centrifuge) say(conversation string, n int64) string {
-	return `{"id":` + strconv.FormatInt(n+messageIDs, 10) + `,"publish":{"channel":"` + conversation + `","data":{"message":"` + TextOf(n) + `"}}}`
+func (centrifuge) resumes() bool { return true }
+
+func (centrifuge) say(conversation string, n int64, bytes int) string {
+	return `{"id":` + strconv.FormatInt(n+messageIDs, 10) + `,"publish":{"channel":"` + conversation + `","data":{"message":"` + textOf(n, bytes) + `"}}}`
 }
 
 func (centrifuge) hear(frame []byte, tell func(word)) {
@@ -47,20 +56,26 @@ func (centrifuge) hear(frame []byte, tell func(word)) {
 		case bytes.Equal(object, aPing):
 			tell(word{kind: pinged})
 		case bytes.HasPrefix(object, aPush):
-			if text := after(object, textField); len(text) > 0 { // others tell of who came
-				n := number(text)
-				tell(word{kind: message, n: n})
-			}
+			messages(object, tell) // others tell of who came
 		case bytes.HasPrefix(object, anID):
 			id := number(object[len(anID):])
 			ok := !bytes.Contains(object, aFault)
 			if id == subscribeID {
-				tell(word{kind: joined, ok: ok})
+				epoch, _, _ := bytes.Cut(after(object, epochField), []byte{'"'})
+				messages(object, tell) // what was missed
+				tell(word{kind: joined, ok: ok, epoch: string(epoch)})
 			} else if id > messageIDs {
 				tell(word{kind: acknowledged, n: id - messageIDs, ok: ok})
 			}
 		default:
 			tell(word{kind: wrong})
 		}
+	}
+}
+
+// messages tells of each that an object has.
+func messages(object []byte, tell func(word)) {
+	for text := after(object, textField); len(text) > 0; text = after(text, textField) {
+		tell(word{kind: message, n: number(text)})
 	}
 }

@@ -23,6 +23,8 @@ type Command struct {
 	Senders       string         `json:"senders,omitempty"`    // address of the server with the senders
 	Recipients    string         `json:"recipients,omitempty"` // and of the one with the recipients
 	Conversations []Conversation `json:"conversations,omitempty"`
+	Slow          int            `json:"slow,omitempty"`  // how many recipients of each conversation read less than comes
+	Speed         int            `json:"speed,omitempty"` // the bytes a second that they read
 
 	Order Order `json:"order"`
 }
@@ -45,7 +47,8 @@ type client struct {
 	faults Faults
 	sample Samples
 
-	round atomic.Pointer[run]
+	round  atomic.Pointer[run]
+	absent atomic.Int64 // who has lost the connection, and is to come back
 }
 
 // Samples are frames as they went to and fro, for a floor to send the same.
@@ -82,6 +85,7 @@ type run struct {
 	under    gate
 	acked    *latencies
 	heard    *latencies // by all recipients
+	away     *latencies // who lost the connection, until they had joined again
 	last     atomic.Int64
 	count    atomic.Int64
 	stopping atomic.Bool
@@ -92,6 +96,8 @@ type Heard struct {
 	Outcome
 	Acked  Quantiles `json:"acked"`
 	Faults Faults    `json:"faults"`
+	Back   int64     `json:"back"` // how many connections were lost and opened again
+	Away   Quantiles `json:"away"` // for how long each
 }
 
 // Serve is the client process: it answers commands until in ends.
@@ -140,7 +146,7 @@ func (l *client) connect(c Command) (err error) {
 	l.crowd = c
 	l.talks = make([]*talk, len(c.Conversations))
 	for i, conversation := range c.Conversations {
-		l.talks[i] = &talk{client: l, id: conversation.ID, recipients: len(conversation.Tokens) - 1, sent: map[int64]*pending{}}
+		l.talks[i] = &talk{client: l, id: conversation.ID, recipients: len(conversation.Tokens) - 1 - c.Slow, sent: map[int64]*pending{}}
 	}
 	all, ctx := errgroup.WithContext(context.Background())
 	all.SetLimit(connectsAtOnce)
@@ -150,25 +156,30 @@ func (l *client) connect(c Command) (err error) {
 				if ctx.Err() != nil {
 					return nil // another one has failed
 				}
-				return l.open(i, member)
+				address := c.Recipients // the sender is on one server, all others are on the other
+				if member == 0 {
+					address = c.Senders
+				}
+				return l.open(i, member, address, nil)
 			})
 		}
 	}
 	return all.Wait()
 }
 
-// open opens one member's connection. The sender is on one server, all others are on the other.
-func (l *client) open(i, member int) (err error) {
-	conversation, address := l.crowd.Conversations[i], l.crowd.Recipients
-	if member == 0 {
-		address = l.crowd.Senders
+// open opens one member's connection, and joins: from where they were, or as somebody new.
+func (l *client) open(i, member int, address string, from *position) (err error) {
+	conversation, t := l.crowd.Conversations[i], l.talks[i]
+	e := &ear{talk: t, conversation: i, member: member, slow: member > 0 && member <= l.crowd.Slow, joined: make(chan error, 1)}
+	to := l.dialect.target(conversation, member, address)
+	if e.slow {
+		to.Speed, from = l.crowd.Speed, nil
 	}
-	conn, err := wire.Dial(context.Background(), l.dialect.target(conversation, member, address))
+	conn, err := wire.Dial(context.Background(), to)
 	if err != nil {
 		return err
 	}
-	t := l.talks[i]
-	e := &ear{talk: t, conn: conn, conversation: i, member: member, joined: make(chan error, 1)}
+	e.conn = conn
 	defer func() {
 		if err != nil {
 			e.end()
@@ -178,17 +189,24 @@ func (l *client) open(i, member int) (err error) {
 		return err
 	}
 	t.mu.Lock()
-	e.last = t.n
+	switch {
+	case from == nil:
+		e.at.last = t.n
+	case l.dialect.resumes():
+		e.at = *from
+	default:
+		e.at.last = unknown
+	}
 	if member == 0 {
 		t.sender = conn
 	}
 	t.mu.Unlock()
 	l.readers.Go(func() {
 		if err := conn.Read(e.frame, func() {}); !e.ended.Load() {
-			l.fault(refused, "a connection ended: %v", err)
+			l.cutOff(e, err)
 		}
 	})
-	conn.Queue(l.dialect.join(conversation))
+	conn.Queue(l.dialect.join(conversation, from))
 	if err := conn.Send(); err != nil {
 		return err
 	}
@@ -207,8 +225,9 @@ func (l *client) open(i, member int) (err error) {
 
 // run carries an order out and waits until everybody has heard everything.
 func (l *client) run(o Order) (Heard, error) {
-	r := &run{order: o, start: time.Now(), acked: newLatencies(), heard: newLatencies()}
+	r := &run{order: o, start: time.Now(), acked: newLatencies(), heard: newLatencies(), away: newLatencies()}
 	l.round.Store(r)
+	defer l.round.Store(nil)
 	var err error
 	if o.PerSecond > 0 {
 		i := 0
@@ -230,12 +249,15 @@ func (l *client) run(o Order) (Heard, error) {
 		return Heard{}, err
 	}
 	lost := r.under.drain()
+	for l.absent.Load() > 0 {
+		time.Sleep(time.Millisecond)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.faults.Lost += lost
 	return Heard{
 		Outcome: Outcome{r.count.Load(), lost, time.Duration(r.last.Load()).Seconds(), r.heard.quantiles()},
-		Acked:   r.acked.quantiles(), Faults: l.faults,
+		Acked:   r.acked.quantiles(), Faults: l.faults, Back: r.away.count(), Away: r.away.quantiles(),
 	}, nil
 }
 

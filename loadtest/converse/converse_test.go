@@ -93,9 +93,12 @@ func TestBareServerAndClient(t *testing.T) {
 	if got := answers[3].(Samples); !strings.Contains(got.Message, string(textField)) || !strings.Contains(got.Ack, `"ok":true`) || got.Sent == "" {
 		t.Errorf("%+v", got)
 	}
+	if got := answers[5].(Heard); got.Back != 0 {
+		t.Errorf("%d came back that had not gone", got.Back)
+	}
 	l.talks[0].delivered(1)
 	l.talks[0].acknowledged(1, true)
-	e := &ear{talk: l.talks[0], member: 1, last: 4}
+	e := &ear{talk: l.talks[0], member: 1, at: position{last: 4}}
 	_ = e.frame([]byte(strings.Replace(DefaultSamples().Message, "00000001", "00000006", 1)))
 	_ = e.frame([]byte(`42/chat,["exception",{}]`))
 	// once more, and never sent; acknowledged twice, and an exception; a gap
@@ -103,6 +106,67 @@ func TestBareServerAndClient(t *testing.T) {
 		t.Errorf("%+v", l.faults)
 	}
 	ask(t, l, Command{Do: "leave"})
+}
+
+// TestRecipientsReturn ends a recipient's connection while messages are sent: they come back where that is ordered, and else it is a fault.
+func TestRecipientsReturn(t *testing.T) {
+	bare, err := NewBareServer(DefaultSamples())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(bare)
+	defer server.Close()
+	address := strings.TrimPrefix(server.URL, "http://")
+	l := &client{}
+	ask(t, l, Command{
+		Do: "connect", Dialect: Bare, Senders: address, Recipients: address, Slow: 1, Speed: 100_000,
+		Conversations: []Conversation{{ID: "c", Tokens: []string{"sender", "slow", "quick"}}},
+	})
+	cut := func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, e := range l.ears {
+			if e.member == 2 {
+				_ = e.conn.Close()
+			}
+		}
+	}
+	order := Order{PerSecond: 0.5, Seconds: 4, Bytes: 4000, Returns: true} // one message before it, one when everybody is back
+	time.AfterFunc(200*time.Millisecond, cut)
+	heard := ask(t, l, Command{Do: "run", Order: order})[0].(Heard)
+	if heard.Count != 2 || !heard.Faults.None() || heard.Back != 1 || heard.Away.Max < 500 {
+		t.Errorf("%+v", heard)
+	}
+	if len(textOf(3, order.text())) != 4000 {
+		t.Error("the texts are too short")
+	}
+	cut()
+	heard = ask(t, l, Command{Do: "run", Order: Order{PerSecond: 100, Seconds: 0}})[0].(Heard)
+	for deadline := time.Now().Add(10 * time.Second); heard.Faults.Refused == 0 && time.Now().Before(deadline); {
+		heard = ask(t, l, Command{Do: "run", Order: Order{PerSecond: 100, Seconds: 0}})[0].(Heard)
+	}
+	if heard.Faults.Refused != 1 || heard.Back != 0 {
+		t.Errorf("%+v", heard)
+	}
+	ask(t, l, Command{Do: "leave"})
+}
+
+// TestJoinsResume names where somebody was, to servers that can tell what followed.
+func TestJoinsResume(t *testing.T) {
+	c, at := Conversation{ID: "c"}, &position{last: 7, epoch: "e"}
+	for dialect, want := range map[string]string{
+		Contract:   `42/chat,0["join:conversation",{"conversationId":"c","afterSeq":7}]`,
+		Unnumbered: `42/chat,0["join:conversation",{"conversationId":"c"}]`,
+		Centrifuge: `{"id":2,"subscribe":{"channel":"c","recover":true,"epoch":"e","offset":7}}`,
+	} {
+		d, err := dialectOf(dialect)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.join(c, at); got != want || strings.Contains(d.join(c, nil), "7") {
+			t.Errorf("%s: %s, and new: %s", dialect, got, d.join(c, nil))
+		}
+	}
 }
 
 // TestDialects says what each server would say, and sees that it is understood.
@@ -126,6 +190,10 @@ func TestDialects(t *testing.T) {
 		},
 		{Centrifuge, `{"push":{"channel":"c","pub":{"data":{"message":"` + text + `"},"offset":3}}}`, []word{{kind: message, n: 7}}},
 		{Centrifuge, `{"push":{"channel":"c","join":{}}}`, nil},
+		{
+			Centrifuge, `{"id":2,"subscribe":{"epoch":"xy","publications":[{"data":{"message":"` + text + `"},"offset":7},{"data":{"message":"` + TextOf(8) + `"},"offset":8}],"recovered":true,"offset":8}}`,
+			[]word{{kind: message, n: 7}, {kind: message, n: 8}, {kind: joined, ok: true, epoch: "xy"}},
+		},
 		{Centrifuge, `what?`, []word{{kind: wrong}}},
 	} {
 		d, err := dialectOf(c.dialect)

@@ -20,18 +20,26 @@ const (
 // dialect is how things are said to a server, and what those mean that it says.
 type dialect interface {
 	target(c Conversation, member int, address string) wire.Target
-	greet(conn *wire.Conn, token string) error // once connected, before anything else
-	join(c Conversation) string
-	say(conversation string, n int64) string
+	greet(conn *wire.Conn, token string) error  // once connected, before anything else
+	join(c Conversation, from *position) string // nil: who joins is new
+	resumes() bool                              // who comes back gets what was missed
+	say(conversation string, n int64, bytes int) string
 	hear(frame []byte, word func(word)) // each thing that a frame says
+}
+
+// position is how far somebody has come in a conversation.
+type position struct {
+	last  int64
+	epoch string // Centrifuge's, of what it counts
 }
 
 // word is one thing that a server says.
 type word struct {
-	kind wordKind
-	n    int64 // of the message: by its text, or what is acknowledged
-	seq  int64 // its number; 0: the server gives none
-	ok   bool
+	kind  wordKind
+	n     int64 // of the message: by its text, or what is acknowledged
+	seq   int64 // its number; 0: the server gives none
+	ok    bool
+	epoch string // with joined
 }
 
 type wordKind int
@@ -81,12 +89,18 @@ func (d socketIO) target(c Conversation, member int, address string) wire.Target
 
 func (socketIO) greet(*wire.Conn, string) error { return nil } // the connection did
 
-func (socketIO) join(c Conversation) string {
-	return `42/chat,0["join:conversation",{"conversationId":"` + c.ID + `"}]`
+func (d socketIO) join(c Conversation, from *position) string {
+	after := ""
+	if d.numbered && from != nil {
+		after = `,"afterSeq":` + strconv.FormatInt(from.last, 10)
+	}
+	return `42/chat,0["join:conversation",{"conversationId":"` + c.ID + `"` + after + `}]`
 }
 
-func (socketIO) say(conversation string, n int64) string {
-	return `42/chat,` + strconv.FormatInt(n, 10) + `["send:message",{"conversationId":"` + conversation + `","message":"` + TextOf(n) + `"}]`
+func (d socketIO) resumes() bool { return d.numbered }
+
+func (socketIO) say(conversation string, n int64, bytes int) string {
+	return `42/chat,` + strconv.FormatInt(n, 10) + `["send:message",{"conversationId":"` + conversation + `","message":"` + textOf(n, bytes) + `"}]`
 }
 
 func (d socketIO) hear(frame []byte, tell func(word)) {
@@ -110,14 +124,17 @@ func (d socketIO) hear(frame []byte, tell func(word)) {
 	} // others, such as who came online, are no concern of ours
 }
 
-// textBytes is how long each message's text is. It begins with its number.
+// textBytes is how long a message's text is where an order says nothing. It begins with its number.
 const textBytes = 100
 
 const numberDigits = 8
 
 // TextOf is the text of a message of that number.
-func TextOf(n int64) string {
-	return fmt.Sprintf("%0*d ", numberDigits, n) + strings.Repeat("how much is it? ", textBytes/16+1)[:textBytes-numberDigits-1]
+func TextOf(n int64) string { return textOf(n, textBytes) }
+
+func textOf(n int64, bytes int) string {
+	const filler = "how much is it? "
+	return fmt.Sprintf("%0*d ", numberDigits, n) + strings.Repeat(filler, bytes/len(filler)+1)[:bytes-numberDigits-1]
 }
 
 func after(payload, mark []byte) []byte {

@@ -13,10 +13,14 @@ type ear struct {
 	conn         *wire.Conn
 	conversation int // which of the client's
 	member       int
-	joined       chan error // takes one
-	last         int64
+	slow         bool        // it reads less than comes, so nobody waits for what it hears
+	joined       chan error  // takes one
+	at           position    // its last is unknown where a server does not tell what was missed
 	ended        atomic.Bool // by the client
 }
+
+// unknown is a last message of which nobody can say what follows it.
+const unknown = -1
 
 // end closes the connection.
 func (e *ear) end() {
@@ -30,6 +34,7 @@ func (e *ear) frame(frame []byte) error {
 	c.dialect.hear(frame, func(w word) {
 		switch w.kind {
 		case joined:
+			e.at.epoch = w.epoch
 			var err error
 			if !w.ok {
 				err = fmt.Errorf("not joined: %s", frame)
@@ -58,14 +63,17 @@ func (e *ear) frame(frame []byte) error {
 }
 
 func (e *ear) hear(w word) {
-	if w.n != e.last+1 || w.seq != 0 && w.seq != w.n {
-		kind := reordered
-		if w.n == e.last {
-			kind = duplicated
-		}
-		e.talk.client.fault(kind, "%s: message %d with seq %d came after %d", e.talk.id, w.n, w.seq, e.last)
+	if e.slow {
+		return
 	}
-	e.last = max(e.last, w.n)
+	if w.n == e.at.last {
+		e.talk.client.fault(duplicated, "%s: message %d came twice", e.talk.id, w.n)
+		return
+	}
+	if w.n != e.at.last+1 && e.at.last != unknown || w.seq != 0 && w.seq != w.n {
+		e.talk.client.fault(reordered, "%s: message %d with seq %d came after %d", e.talk.id, w.n, w.seq, e.at.last)
+	}
+	e.at.last = max(e.at.last, w.n)
 	if e.member > 0 {
 		e.talk.delivered(w.n)
 	}

@@ -1,6 +1,7 @@
 package converse
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"sync"
@@ -44,6 +45,12 @@ func (l *latencies) since(due time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	_ = l.h.RecordValue(max(1, took)) // all that can be waited for is in its range
+}
+
+func (l *latencies) count() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.h.TotalCount()
 }
 
 // Quantiles are milliseconds.
@@ -93,7 +100,11 @@ type Order struct {
 	PerSecond float64 `json:"perSecond,omitempty"`
 	Seconds   float64 `json:"seconds"`
 	Window    int     `json:"window"`
+	Bytes     int     `json:"bytes,omitempty"`   // of each message's text; 0: a hundred
+	Returns   bool    `json:"returns,omitempty"` // recipients whose connection ends come back, to the server with the senders
 }
+
+func (o Order) text() int { return cmp.Or(o.Bytes, textBytes) }
 
 // Length is how long.
 func (o Order) Length() time.Duration { return time.Duration(o.Seconds * float64(time.Second)) }

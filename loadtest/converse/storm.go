@@ -1,13 +1,14 @@
 package converse
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/dozaar/dozaar/loadtest/wire"
 )
 
 // Return is how people came back whose connections were cut.
@@ -21,8 +22,7 @@ type Return struct {
 // backWithin is how long they try.
 const backWithin = 2 * time.Minute
 
-// storm cuts the connections of all recipients at once. They come back as the official client does: after a second, by up to half of it sooner or
-// later, and after as long again where that came to nothing.
+// storm cuts the connections of all recipients at once. They come back to the same server, as people who are new there.
 func (l *client) storm() (Return, error) {
 	var cut, others []*ear
 	l.mu.Lock()
@@ -41,27 +41,50 @@ func (l *client) storm() (Return, error) {
 	}
 	took := newLatencies()
 	var failed atomic.Int64
-	all, ctx := errgroup.WithContext(context.Background())
+	var all errgroup.Group
 	for _, e := range cut {
 		all.Go(func() error {
-			var began time.Time
-			for {
-				time.Sleep(time.Second/2 + rand.N(time.Second))
-				if began.IsZero() {
-					began = time.Now()
-				}
-				err := l.open(e.conversation, e.member)
-				if err == nil {
-					took.since(began)
-					return nil
-				}
-				failed.Add(1)
-				if time.Since(start) > backWithin || ctx.Err() != nil {
-					return fmt.Errorf("not back after %s: %w", backWithin, err)
-				}
+			first, tries, err := l.comeBack(e, l.crowd.Recipients, nil)
+			failed.Add(tries - 1)
+			if err == nil {
+				took.since(first)
 			}
+			return err
 		})
 	}
 	err := all.Wait()
 	return Return{int64(len(cut)), failed.Load(), time.Since(start).Seconds(), took.quantiles()}, err
+}
+
+// comeBack opens a connection again that has ended, when the official client would, until that comes about. It tells when it tried first, and how often.
+func (l *client) comeBack(e *ear, address string, from *position) (first time.Time, tries int64, err error) {
+	backoff := wire.NewBackoff(rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))) //nolint:gosec // when, not who
+	for start := time.Now(); time.Since(start) < backWithin; tries++ {
+		time.Sleep(backoff.Next())
+		if tries == 0 {
+			first = time.Now()
+		}
+		if err = l.open(e.conversation, e.member, address, from); err == nil {
+			return first, tries + 1, nil
+		}
+	}
+	return first, tries, fmt.Errorf("not back after %s: %w", backWithin, err)
+}
+
+// cutOff has a recipient come back to the other server where that is ordered; otherwise nobody's connection should end.
+func (l *client) cutOff(e *ear, why error) {
+	r := l.round.Load()
+	if r == nil || !r.order.Returns || e.member == 0 {
+		l.fault(refused, "a connection ended: %v", why)
+		return
+	}
+	l.absent.Add(1)
+	defer l.absent.Add(-1)
+	_ = e.conn.Close()
+	began := time.Now()
+	if _, _, err := l.comeBack(e, l.crowd.Senders, &e.at); err != nil {
+		l.fault(refused, "%v", err)
+		return
+	}
+	r.away.since(began)
 }

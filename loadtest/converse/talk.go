@@ -35,7 +35,7 @@ func (t *talk) say(r *run, due time.Time) error {
 	t.sent[t.n] = &pending{due: due, run: r, left: t.recipients}
 	r.under.enter()
 	r.count.Add(1)
-	frame := t.client.dialect.say(t.id, t.n)
+	frame := t.client.dialect.say(t.id, t.n, r.order.text())
 	if t.n == 1 {
 		t.client.keep(func(s *Samples) { s.Sent = frame })
 	}

@@ -138,7 +138,7 @@ func (p plan) measure(ctx context.Context) (rows []row, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, engines.Stop()) }()
-	product, err := stack.StartProduct(ctx, engines, dir, "DOZAAR_DRAIN_OVER="+p.over.String(), "DOZAAR_SHUTDOWN_TIMEOUT="+(p.over+20*time.Second).String(), fmt.Sprintf("DOZAAR_JOINS_AT_ONCE=%d", p.joins))
+	product, err := stack.StartProduct(ctx, engines, dir, "DOZAAR_DRAIN_OVER="+p.over.String(), "DOZAAR_SHUTDOWN_TIMEOUT="+(2*p.over+20*time.Second).String(), fmt.Sprintf("DOZAAR_JOINS_AT_ONCE=%d", p.joins))
 	if err != nil {
 		return nil, err
 	}

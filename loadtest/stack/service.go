@@ -145,6 +145,16 @@ func (p *Services) Named(name string) *Service {
 	return nil
 }
 
+// At is the service that clients connect to there; nil: there is none.
+func (p *Services) At(listen string) *Service {
+	for _, s := range p.all {
+		if s.Listen == listen {
+			return s
+		}
+	}
+	return nil
+}
+
 // PIDs are the processes' by their names.
 func (p *Services) PIDs() map[string]int {
 	pids := map[string]int{}

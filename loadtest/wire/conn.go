@@ -14,13 +14,16 @@ const (
 	connectWithin = 10 * time.Second
 	// readBuffer is what a connection reads with at first; it grows for a larger message.
 	readBuffer = 4096
+	// slowBuffer is what the kernel reads for a connection that reads slowly. With less, Linux drops acknowledgements that come with data.
+	slowBuffer = 16 << 10
 )
 
 // Conn is one connection. Read and Expect are for one goroutine, the rest for any.
 type Conn struct {
-	net  net.Conn
-	buf  []byte
-	have int // bytes of buf that are not yet looked at
+	net   net.Conn
+	buf   []byte
+	speed int // bytes a second that are read; 0: as many as come
+	have  int // bytes of buf that are not yet looked at
 
 	mu  sync.Mutex // guards out and the right to write
 	out []byte
@@ -31,6 +34,7 @@ type Target struct {
 	Address string
 	Query   string // of the request, added to the protocol's own
 	Bare    bool   // a websocket without Engine.IO and Socket.IO
+	Speed   int    // bytes a second that are read; 0: as many as come
 	Connect string // the packet that joins a namespace, such as 40; ignored where Bare
 }
 
@@ -42,7 +46,10 @@ func Dial(ctx context.Context, to Target) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{net: nc, buf: make([]byte, readBuffer)}
+	c := &Conn{net: nc, buf: make([]byte, readBuffer), speed: to.Speed}
+	if tcp, ok := nc.(*net.TCPConn); ok && to.Speed > 0 {
+		_ = tcp.SetReadBuffer(slowBuffer) // or the kernel would read for it
+	}
 	_ = nc.SetDeadline(time.Now().Add(connectWithin))
 	if err := c.handshake(to); err != nil {
 		_ = nc.Close()
@@ -116,6 +123,9 @@ func (c *Conn) fill() error {
 	}
 	n, err := c.net.Read(c.buf[c.have:])
 	c.have += n
+	if c.speed > 0 {
+		time.Sleep(time.Duration(n) * time.Second / time.Duration(c.speed))
+	}
 	if n > 0 {
 		return nil
 	}

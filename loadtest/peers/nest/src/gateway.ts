@@ -55,9 +55,12 @@ async function flush(): Promise<void> {
 @WebSocketGateway({ namespace: "/chat" })
 class ChatGateway {
   @SubscribeMessage("join:conversation")
-  async join(@ConnectedSocket() socket: Socket, @MessageBody() body: { conversationId: string }): Promise<object> {
+  async join(@ConnectedSocket() socket: Socket, @MessageBody() body: { conversationId: string; afterSeq?: number }): Promise<object> {
     if (!(await isMember(body.conversationId, socket.data.user.sub))) return { ok: false, code: "not_found" };
-    await socket.join(body.conversationId);
+    await socket.join(body.conversationId); // first: what comes while the missed is read may come twice, but none is left out
+    if (body.afterSeq !== undefined) {
+      for (const m of await store.after(body.conversationId, body.afterSeq)) socket.emit("new:message", m);
+    }
     return { ok: true };
   }
 

@@ -75,6 +75,22 @@ export class Store {
     ]);
   }
 
+  /** What came after a message, in its order. */
+  async after(conversationId: string, seq: number): Promise<(Message & { seq: number })[]> {
+    const found: (Message & { seq: number })[] = [];
+    for (let bucket = Math.floor((seq + 1) / bucketSize); ; bucket++) {
+      const { rows } = await this.client.execute(
+        `SELECT seq, id, sender_id, body, created_at FROM ${keyspace}.messages WHERE conversation_id = ? AND bucket = ? AND seq > ?`,
+        [uuid(conversationId), bucket, long(seq)]);
+      for (const row of rows) {
+        found.push({
+          id: String(row.id), conversationId, senderId: String(row.sender_id), message: row.body, createdAt: row.created_at.toISOString(), seq: Number(row.seq),
+        });
+      }
+      if (rows.length === 0) return found;
+    }
+  }
+
   async close(): Promise<void> {
     await this.client.shutdown();
   }

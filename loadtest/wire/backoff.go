@@ -1,4 +1,4 @@
-package client
+package wire
 
 import (
 	"math/rand/v2"
@@ -17,6 +17,9 @@ const (
 	mostDelay  = 5 * time.Second
 	jitter     = 0.5
 )
+
+// NewBackoff is that of a client that has been connected.
+func NewBackoff(random *rand.Rand) Backoff { return Backoff{random: random} }
 
 // Next is how long to wait before the next attempt.
 func (b *Backoff) Next() time.Duration {

@@ -1,4 +1,4 @@
-package client
+package wire
 
 import (
 	"math/rand/v2"
@@ -8,7 +8,7 @@ import (
 
 func TestBackoffIsTheOfficialClients(t *testing.T) {
 	for seed := range uint64(100) {
-		b := Backoff{random: rand.New(rand.NewPCG(seed, 0))}
+		b := NewBackoff(rand.New(rand.NewPCG(seed, 0)))
 		for _, want := range []time.Duration{1, 2, 4, 5, 5, 5} {
 			want *= time.Second
 			if got := b.Next(); got < want/2 || got > min(want+want/2, mostDelay) {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/dozaar/dozaar/loadtest/bench"
@@ -35,18 +36,13 @@ func fullPlan() plan {
 	return plan{
 		rounds: 3, conversations: 500, window: 2000, room: 500, roomRate: 20, idle: 5000,
 		heat: 10 * time.Second, warm: 2 * time.Second, length: 10 * time.Second, rest: 15 * time.Second,
-		scenarios: scenarios()[:3],
+		scenarios: usual(),
 	}
 }
 
-// scenarios are all there are; the first three are played if nothing else is wished.
-func scenarios() []scenario {
-	return []scenario{
-		{"idle sockets", (*trial).idleSockets}, // first: nothing that others leave behind is given back meanwhile
-		{"marketplace", (*trial).marketplace},
-		{"one big room", (*trial).bigRoom},
-		{"reconnect storm", (*trial).storm},
-	}
+// plays tells whether a scenario is one of the plan's.
+func (p plan) plays(name string) bool {
+	return slices.ContainsFunc(p.scenarios, func(s scenario) bool { return s.name == name })
 }
 
 func quickPlan() plan {
@@ -54,12 +50,6 @@ func quickPlan() plan {
 	p.rounds, p.conversations, p.rate, p.window, p.room, p.idle = 1, 100, 200, 400, 100, 500
 	p.heat, p.warm, p.length, p.rest = 2*time.Second, time.Second, 3*time.Second, 2*time.Second
 	return p
-}
-
-// scenario is what a system is put to.
-type scenario struct {
-	name string
-	run  func(t *trial, ctx context.Context) error
 }
 
 // results are the samples of all rounds, by system and name.
@@ -129,8 +119,9 @@ func measure(ctx context.Context, p plan, chosen []system) (r *results, _ plan, 
 // explain plays the scenarios once more with a system that can tell where its CPU goes. That costs some, so nothing of it counts.
 func explain(ctx context.Context, p plan, chosen []system, e *stack.Engines, dir string, r *results) error {
 	p.explain = true
+	p.scenarios = slices.DeleteFunc(slices.Clone(p.scenarios), func(s scenario) bool { return s.other })
 	for _, s := range chosen {
-		if s.name != dozaar {
+		if s.name != dozaar || len(p.scenarios) == 0 {
 			continue
 		}
 		say("where the CPU of %s goes", s.name)
@@ -152,7 +143,7 @@ func (p plan) bearable(ctx context.Context, chosen []system, e *stack.Engines, d
 			continue
 		}
 		say("what %s bears", s.name)
-		if err := try(ctx, p, s, e, dir, r, scenario{"what it bears", (*trial).capacity}); err != nil {
+		if err := try(ctx, p, s, e, dir, r, scenario{"what it bears", (*trial).capacity, false}); err != nil {
 			return 0, fmt.Errorf("%s: %w", s.name, err)
 		}
 		rate = min(rate, max(10, math.Floor(r.of(s.name, saturatedRate)[0]/20)*10))
@@ -200,9 +191,12 @@ func try(ctx context.Context, p plan, s system, e *stack.Engines, dir string, r 
 
 func (t *trial) note(name string, value float64) { t.results.add(t.system.name, name, value) }
 
-// with has a client of its own connect so many conversations, and ends it after what is done with it.
-func (t *trial) with(ctx context.Context, conversations, members int, do func(*bench.Child) error) (err error) {
-	met, err := t.meet(ctx, conversations, members)
+// crowd is who a client is: so many conversations of so many members, of which some read slowly.
+type crowd struct{ conversations, members, slow int }
+
+// with has a client of its own connect a crowd, and ends it after what is done with it.
+func (t *trial) with(ctx context.Context, c crowd, do func(*bench.Child) error) (err error) {
+	met, err := t.meet(ctx, c.conversations, c.members)
 	if err != nil {
 		return err
 	}
@@ -220,7 +214,7 @@ func (t *trial) with(ctx context.Context, conversations, members int, do func(*b
 		return err
 	}
 	if err := client.Ask(converse.Command{
-		Do: "connect", Dialect: t.system.dialect, Senders: t.senders, Recipients: t.recipients, Conversations: met,
+		Do: "connect", Dialect: t.system.dialect, Senders: t.senders, Recipients: t.recipients, Conversations: met, Slow: c.slow, Speed: slowSpeed,
 	}, &struct{}{}); err != nil {
 		return err
 	}
@@ -228,7 +222,7 @@ func (t *trial) with(ctx context.Context, conversations, members int, do func(*b
 	if err != nil {
 		return err
 	}
-	t.arrival = (now - before) / float64(conversations*members) * 1e6
+	t.arrival = (now - before) / float64(c.conversations*c.members) * 1e6
 	if err := t.settle(); err != nil {
 		return err
 	}
@@ -326,98 +320,6 @@ func (t *trial) explained(ctx context.Context, name string, o converse.Order) (w
 		failed <- err
 	}()
 	return func() error { return <-failed }
-}
-
-// saturatedRate is what is noted of how many messages a second there can be.
-const saturatedRate = "saturated rate"
-
-// hot has the client send as many messages as there can be, until what is compiled while it runs is compiled, and gives what it sent.
-func (t *trial) hot(client *bench.Child) (flood converse.Order, err error) {
-	flood = converse.Order{Seconds: t.heat.Seconds(), Window: t.window}
-	return flood, client.Ask(converse.Command{Do: "run", Order: flood}, &converse.Heard{})
-}
-
-// capacity is as many messages as there can be.
-func (t *trial) capacity(ctx context.Context) error {
-	return t.with(ctx, t.conversations, 2, func(client *bench.Child) error {
-		flood, err := t.hot(client)
-		if err != nil {
-			return err
-		}
-		return t.measured(ctx, client, "saturated", flood, 1)
-	})
-}
-
-// marketplace is conversations of two: at a rate that all bear, and then as many messages as there can be.
-func (t *trial) marketplace(ctx context.Context) error {
-	return t.with(ctx, t.conversations, 2, func(client *bench.Child) error {
-		flood, err := t.hot(client)
-		if err != nil {
-			return err
-		}
-		paced := converse.Order{PerSecond: t.rate, Seconds: t.warm.Seconds()}
-		if err := client.Ask(converse.Command{Do: "run", Order: paced}, &converse.Heard{}); err != nil {
-			return err
-		}
-		paced.Seconds, flood.Seconds = t.length.Seconds(), t.length.Seconds()
-		return errors.Join(t.measured(ctx, client, "paced", paced, 1), t.measured(ctx, client, "saturated", flood, 1))
-	})
-}
-
-// bigRoom is one conversation of many.
-func (t *trial) bigRoom(ctx context.Context) error {
-	return t.with(ctx, 1, t.room, func(client *bench.Child) error {
-		paced := converse.Order{PerSecond: t.roomRate, Seconds: t.warm.Seconds()}
-		if err := client.Ask(converse.Command{Do: "run", Order: paced}, &converse.Heard{}); err != nil {
-			return err
-		}
-		paced.Seconds = t.length.Seconds()
-		return t.measured(ctx, client, "room", paced, t.room-1)
-	})
-}
-
-// idleSockets is how much memory a socket takes that has joined a conversation and says nothing: by how much the processes grow
-// from a fifth of the sockets to all of them. What they take to begin with, and the garbage that they let gather, is then there.
-func (t *trial) idleSockets(ctx context.Context) error {
-	first := t.idle / 5
-	return t.with(ctx, first/2, 2, func(*bench.Child) error {
-		time.Sleep(t.rest)
-		before, err := t.resident()
-		if err != nil {
-			return err
-		}
-		return t.with(ctx, (t.idle-first)/2, 2, func(*bench.Child) error {
-			time.Sleep(t.rest)
-			now, err := t.resident()
-			t.note("bytes a socket", (now-before)/float64(t.idle-first))
-			t.note("arrival cpu", t.arrival)
-			if err == nil && t.explain && t.heap != nil {
-				t.results.heap, err = t.heap(ctx)
-			}
-			return err
-		})
-	})
-}
-
-// storm is that the connections of half of all people are cut at once, and that these come back.
-func (t *trial) storm(ctx context.Context) error {
-	return t.with(ctx, t.idle/2, 2, func(client *bench.Child) error {
-		before, err := used(t.own)
-		if err != nil {
-			return err
-		}
-		var back converse.Return
-		if err := client.Ask(converse.Command{Do: "storm"}, &back); err != nil {
-			return err
-		}
-		now, err := used(t.own)
-		t.note("storm cpu", (now-before)/float64(back.Count)*1e6)
-		t.note("storm seconds", back.Seconds)
-		t.note("storm failed", float64(back.Failed))
-		t.note("storm p50", back.Took.P50)
-		t.note("storm p99", back.Took.P99)
-		return err
-	})
 }
 
 // processes are the system's own and the engines'.
