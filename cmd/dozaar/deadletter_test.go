@@ -59,6 +59,9 @@ func TestDeadLetters(t *testing.T) {
 	if got := dozaar(t, env, "deadletter", "list", "--reason", "undecodable"); !strings.Contains(got.stdout, undecodable.ID) || strings.Contains(got.stdout, misplaced.Reason) {
 		t.Errorf("only one reason: %+v", got)
 	}
+	if got := dozaar(t, env, "deadletter", "list", "--reason", "bogus"); got.code != exitUsage || !strings.Contains(got.stderr, "--reason must be one of") {
+		t.Errorf("a reason that there is not: %+v", got)
+	}
 	if got := dozaar(t, env, "deadletter", "--topic", "chat.receipts"); got.stdout != "no dead letters\n" {
 		t.Errorf("of another topic: %+v", got)
 	}

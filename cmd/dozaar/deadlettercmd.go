@@ -46,7 +46,7 @@ func (c *deadLetterCmd) run(ctx context.Context, a *app, do func(context.Context
 // deadLetterFilter says which dead letters are meant.
 type deadLetterFilter struct {
 	Topic  string        `local:"" placeholder:"NAME" help:"Only those that come from this topic."`
-	Reason string        `local:"" placeholder:"WORD" help:"Only those with this reason: undecodable, key, partition, invalid, too_large or webhook."`
+	Reason string        `local:"" placeholder:"WORD" default:"" enum:",undecodable,key,partition,invalid,too_large,webhook" help:"Only those with this reason: undecodable, key, partition, invalid, too_large or webhook."`
 	Since  time.Duration `local:"" placeholder:"DURATION" help:"Only those that are no older."`
 }
 

@@ -89,14 +89,19 @@ type column struct {
 	head string
 }
 
-// columns are clients that are idle, and clients that catch up: as many at once as by default, and all at once.
+// gentleRate is at how many sockets a second others should notice nothing.
+const gentleRate = 120
+
+// columns are clients that are idle, and clients that catch up: as many at once as by default, all at once, and over so long that others
+// should not notice.
 func (p plan) columns() []column {
-	idle, turns, atOnce := p, p, p
-	idle.idle, atOnce.joins = true, p.sockets
+	idle, turns, atOnce, gentle := p, p, p, p
+	idle.idle, atOnce.joins, gentle.over = true, p.sockets, time.Duration(p.sockets)*time.Second/gentleRate
 	return []column{
 		{idle, "idle clients"},
 		{turns, fmt.Sprintf("each in a conversation, %d messages behind; %d joins at once", p.missed, p.joins)},
 		{atOnce, "the same, all joins at once"},
+		{gentle, fmt.Sprintf("as by default, closed at %d a second", gentleRate)},
 	}
 }
 

@@ -122,6 +122,9 @@ func run(ctx context.Context, args []string) (int, error) {
 	}
 	code := 0
 	if o.rounds > 0 {
+		if err := appendTo(o.results, nil); err != nil { // now rather than after the first round
+			return 2, err
+		}
 		say("seed %d: %s", o.seed, strings.Join(names(drawn), ", "))
 		code, err = play(ctx, o, drawn)
 	}

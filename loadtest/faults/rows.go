@@ -84,14 +84,20 @@ func (r row) String() string {
 
 // append adds the row to a file.
 func (r row) append(path string) error {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return appendTo(path, append(line, '\n'))
+}
+
+// appendTo adds to a file. With no text it only sees whether that can be done.
+func appendTo(path string, text []byte) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644) //nolint:gosec // results are for everybody
 	if err != nil {
 		return err
 	}
-	line, err := json.Marshal(r)
-	if err == nil {
-		_, err = file.Write(append(line, '\n'))
-	}
+	_, err = file.Write(text)
 	if closing := file.Close(); err == nil {
 		err = closing
 	}

@@ -14,8 +14,11 @@ import (
 	"time"
 )
 
-// patience is how long a process may take to start, and to end.
-const patience = time.Minute
+// A process may take so long to start, and to end: a gateway may be told to close its sockets over minutes.
+const (
+	patience  = time.Minute
+	endWithin = 5 * time.Minute
+)
 
 // Service is one process that stays.
 type Service struct {
@@ -80,7 +83,7 @@ func (s *Service) Stop() error {
 	select {
 	case <-s.ended:
 		return nil
-	case <-time.After(patience):
+	case <-time.After(endWithin):
 		_ = s.cmd.Process.Kill()
 		<-s.ended
 		return fmt.Errorf("%s did not end by itself", s.Name)

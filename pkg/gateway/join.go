@@ -148,7 +148,10 @@ func (g *Gateway) missed(ctx context.Context, r *room, cursor int64) ([]chat.Mes
 // replay sends what lies between the socket's cursor and the room's last, page by page at the
 // socket's own pace, until the socket has caught up and is live. The first page may have been read.
 func (g *Gateway) replay(ctx context.Context, s *session, r *room, cursor int64, page []chat.Message) error {
-	for ; !r.goLive(s, cursor); page = nil {
+	for ; ; page = nil {
+		if live, err := r.goLive(s, cursor); live || err != nil {
+			return err
+		}
 		if page == nil {
 			if err := g.inTurn(ctx, func() (err error) {
 				// The pages before may have taken long, and what was stored since may be none of the user's business.
@@ -175,7 +178,6 @@ func (g *Gateway) replay(ctx context.Context, s *session, r *room, cursor int64,
 		}
 		g.metrics.replayed.Add(float64(len(page)))
 	}
-	return nil
 }
 
 // leave takes the socket out of the room.

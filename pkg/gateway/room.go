@@ -138,17 +138,17 @@ func (r *room) show(s *session, m chat.Message) error {
 	return nil
 }
 
-// goLive makes the socket live if it has been sent everything up to the room's last, or is no longer here.
-func (r *room) goLive(s *session, cursor int64) bool {
+// goLive makes the socket live if it has been sent everything up to the room's last. It is an error where the socket is no longer here.
+func (r *room) goLive(s *session, cursor int64) (live bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.sockets[s]
 	if p == nil {
-		return true
+		return false, chat.ErrNotFound
 	}
 	p.cursor = cursor
 	p.live = cursor >= r.last
-	return p.live
+	return p.live, nil
 }
 
 // closeIfIdle begins the room's end if no socket has been there for so long.

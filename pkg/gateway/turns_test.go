@@ -220,6 +220,40 @@ func TestReplayEndsWithMembership(t *testing.T) {
 	})
 }
 
+// interruptedStore has something happen before each answer about read marks.
+type interruptedStore struct {
+	Store
+	before func()
+}
+
+func (s *interruptedStore) ReadSeqs(ctx context.Context, id chat.ID, users []chat.ID) (map[chat.ID]int64, error) {
+	s.before()
+	return s.Store.ReadSeqs(ctx, id, users)
+}
+
+// TestJoinEndsWithMembership removes a member while their join asks the store.
+func TestJoinEndsWithMembership(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		bea, sam := newUser("Bea"), newUser("Sam")
+		room := w.conversation(bea, sam)
+		w.Store = &interruptedStore{w.Store, func() {
+			c, err := w.store.RemoveMember(t.Context(), room, sam.ID)
+			if err != nil {
+				t.Error(err)
+			}
+			w.Receive(t.Context(), relay.Envelope{Members: &relay.Members{ConversationID: room, Revision: c.Revision, Removed: sam.ID}})
+			synctest.Wait()
+		}}
+		s := w.newSession(auth.Identity{User: sam, ExpiresAt: time.Now().Add(time.Hour)})
+		w.connected(s, &fakeConn{})
+		defer w.disconnected(s)
+		if ack := w.do(s, "join:conversation", obj{"conversationId": room}); ack["code"] != "not_found" {
+			t.Errorf("answered %v", ack)
+		}
+	})
+}
+
 // busyStore answers one question after the other, as one does that has no more to give.
 type busyStore struct {
 	Store

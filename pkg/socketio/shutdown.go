@@ -27,13 +27,16 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	rand.Shuffle(len(sessions), func(i, j int) { sessions[i], sessions[j] = sessions[j], sessions[i] })
 
 	batch := s.batchSize(ctx, len(sessions))
-	for start := 0; start < len(sessions); start += batch {
-		if start > 0 && !pause(ctx, s.cfg.ShutdownPause/2+rand.N(s.cfg.ShutdownPause)) {
+	told := 0
+	for _, sess := range sessions {
+		if s.session(sess.id) == nil {
+			continue // it has ended by itself: nobody waits for that
+		}
+		if told > 0 && told%batch == 0 && !pause(ctx, s.cfg.ShutdownPause/2+rand.N(s.cfg.ShutdownPause)) {
 			break
 		}
-		for _, sess := range sessions[start:min(start+batch, len(sessions))] {
-			s.tasks.Go(sess.sayGoodbye)
-		}
+		told++
+		s.tasks.Go(sess.sayGoodbye)
 	}
 
 	go func() {

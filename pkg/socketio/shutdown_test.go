@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"net/http"
 	"testing"
 	"time"
 )
@@ -30,5 +31,28 @@ func TestBatchesOfAShutdown(t *testing.T) {
 		if got := s.batchSize(ctx, c.sessions); got != c.want {
 			t.Errorf("%s: %d at a time, want %d", name, got, c.want)
 		}
+	}
+}
+
+// TestShutdownWaitsForNobodyWhoLeft ends a server of which all clients leave by themselves meanwhile: their turns are left out.
+func TestShutdownWaitsForNobodyWhoLeft(t *testing.T) {
+	r := newRig(t, Config{ShutdownBatch: 1, ShutdownPause: time.Second}, one(echoed()))
+	sids := make([]string, 50) // turns of half a minute
+	for i := range sids {
+		_, sids[i], _ = r.handshake(nil)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- r.server.Shutdown(context.Background()) }()
+	eventually(t, "the server closes", r.server.closing)
+	for _, sid := range sids {
+		r.request(http.MethodPost, "transport=polling&sid="+sid, "1")
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Error("it waits for those who left")
 	}
 }
