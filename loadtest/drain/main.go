@@ -96,7 +96,7 @@ const gentleRate = 120
 // should not notice.
 func (p plan) columns() []column {
 	idle, turns, atOnce, gentle := p, p, p, p
-	idle.idle, atOnce.joins, gentle.over = true, p.sockets, time.Duration(p.sockets)*time.Second/gentleRate
+	idle.idle, atOnce.joins, gentle.over = true, p.sockets, (time.Duration(p.sockets) * time.Second / gentleRate).Round(time.Second)
 	return []column{
 		{idle, "idle clients"},
 		{turns, fmt.Sprintf("each in a conversation, %d messages behind; %d joins at once", p.missed, p.joins)},
