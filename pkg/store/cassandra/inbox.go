@@ -182,7 +182,7 @@ func (s *Store) lately(ctx context.Context, id chat.ID) (row, error) {
 	}
 	at := time.Now()
 	r, _, err := s.conversation(ctx, id, s.quorum)
-	if err == nil && r.wide {
+	if err == nil && r.wide && s.wideAge > 0 {
 		s.wide.Add(id, dated{r, at})
 	}
 	return r, err

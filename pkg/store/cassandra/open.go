@@ -33,7 +33,7 @@ type Store struct {
 // program knows is good enough.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
-	operations, err := store.NewOperations(cfg.Registerer)
+	s, err := newStore(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -41,25 +41,28 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, classify(ctx, "open", err)
 	}
-	session, err := connect(ctx, cfg, cfg.Keyspace, cfg.ours())
-	if err != nil {
+	if s.session, err = connect(ctx, cfg, cfg.Keyspace, cfg.ours()); err != nil {
 		return nil, classify(ctx, "open", err)
 	}
 	for _, err := range unresolved(ctx, cfg.Hosts) {
 		cfg.Logger.WarnContext(ctx, "a host of Cassandra's is not known; the others do without it", "error", err)
 	}
-	authors, err := lru.New[author, struct{}](rememberedAuthors)
-	if err != nil {
-		return nil, err
-	}
-	wide, err := lru.New[chat.ID, dated](rememberedWide)
-	if err != nil {
-		return nil, err
-	}
 	cfg.Logger.InfoContext(ctx, "store opened", "keyspace", cfg.Keyspace, "schema", version, "consistency", cfg.Consistency)
+	return s, nil
+}
+
+// newStore has no session yet.
+func newStore(cfg Config) (*Store, error) {
+	operations, err := store.NewOperations(cfg.Registerer)
+	authors, err2 := lru.New[author, struct{}](rememberedAuthors)
+	wide, err3 := lru.New[chat.ID, dated](rememberedWide)
+	if err := errors.Join(err, err2, err3); err != nil {
+		return nil, err
+	}
+	level := consistencies[cfg.Consistency]
 	return &Store{
-		session: session, operations: operations, concurrency: cfg.Concurrency, wideAbove: cfg.WideAbove,
-		quorum: consistencies[cfg.Consistency].level, serial: gocql.Consistency(consistencies[cfg.Consistency].serial), authors: authors, wide: wide, wideAge: cfg.WideAge,
+		operations: operations, concurrency: cfg.Concurrency, wideAbove: cfg.WideAbove,
+		quorum: level.level, serial: gocql.Consistency(level.serial), authors: authors, wide: wide, wideAge: cfg.WideAge,
 	}, nil
 }
 

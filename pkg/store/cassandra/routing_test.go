@@ -9,10 +9,8 @@ import (
 	"testing"
 
 	"github.com/gocql/gocql"
-	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/dozaar/dozaar/pkg/chat"
-	"github.com/dozaar/dozaar/pkg/store"
 )
 
 // routingSpy stands before the policy that chooses hosts and writes down what it was given to choose by.
@@ -111,22 +109,15 @@ func TestHotPathGoesToReplicas(t *testing.T) {
 func openSpied(t *testing.T, cfg Config) (*Store, *routingSpy) {
 	t.Helper()
 	cluster, err := cfg.cluster(cfg.Keyspace)
-	operations, err2 := store.NewOperations(nil)
-	authors, err3 := lru.New[author, struct{}](rememberedAuthors)
-	wide, err4 := lru.New[chat.ID, dated](rememberedWide)
-	if err := errors.Join(err, err2, err3, err4); err != nil {
+	s, err2 := newStore(cfg)
+	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
 	}
 	spy := &routingSpy{HostSelectionPolicy: cluster.PoolConfig.HostSelectionPolicy, keyspace: cfg.Keyspace, keys: map[string]bool{}}
 	cluster.PoolConfig.HostSelectionPolicy = spy
-	session, err := cluster.CreateSession()
-	if err != nil {
+	if s.session, err = cluster.CreateSession(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(session.Close)
-	level := consistencies[cfg.Consistency]
-	return &Store{
-		session: session, operations: operations, concurrency: cfg.Concurrency, wideAbove: cfg.WideAbove,
-		quorum: level.level, serial: gocql.Consistency(level.serial), authors: authors, wide: wide,
-	}, spy
+	t.Cleanup(s.session.Close)
+	return s, spy
 }
