@@ -67,9 +67,13 @@ func (g *Gateway) event(ctx context.Context, s *session, name string, payload js
 		ack(reply)
 		return
 	}
+	ended := errors.Is(err, socketio.ErrClosed) // the socket, or soon: the gateway stops
+	if ended {
+		err = errors.Join(chat.ErrUnavailable, err)
+	}
 	visible := chat.AsError(err)
 	code := string(visible.Code)
-	left := ctx.Err() != nil && errors.Is(err, context.Canceled)
+	left := ended || ctx.Err() != nil && errors.Is(err, context.Canceled)
 	if left { // in the middle: nothing has failed
 		code = "cancelled"
 	}

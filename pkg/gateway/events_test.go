@@ -151,13 +151,16 @@ func TestAnOldWordPutsNobodyOutWhoIsAMember(t *testing.T) {
 func TestWhatNobodyTellsOfIsFound(t *testing.T) {
 	w := newWorld(t)
 	bea, sam := newUser("Bea"), newUser("Sam")
-	room, other := w.conversation(bea, sam), w.conversation(bea)
+	room, silent, other := w.conversation(bea, sam), w.conversation(bea, sam), w.conversation(bea)
 	_, beas := w.join(bea, room)
 	_, sams := w.join(sam, room)
+	_, put := w.join(sam, silent)
 	_, _ = w.join(bea, other)
 	w.put(room, bea, "nobody tells of it")
-	if _, err := w.store.RemoveMember(t.Context(), room, sam.ID); err != nil {
-		t.Fatal(err)
+	for _, left := range []chat.ID{room, silent} {
+		if _, err := w.store.RemoveMember(t.Context(), left, sam.ID); err != nil {
+			t.Fatal(err)
+		}
 	}
 	store := &countingStore{Store: w.store}
 	w.Gateway.Store = store
@@ -169,13 +172,14 @@ func TestWhatNobodyTellsOfIsFound(t *testing.T) {
 	}()
 	w.Unheard(ctx)
 	eventually(t, "the message reaches who is a member", func() bool { return len(beas.seqs()) == 1 })
+	eventually(t, "who is none is put out where nothing is said, too", func() bool { return len(put.events("exception")) == 1 })
 	end()
 	<-healed
 	if got := sams.seqs(); len(got) != 0 {
 		t.Errorf("a removed member was shown %v", got)
 	}
-	if reads := store.reads.Load(); reads != 1 {
-		t.Errorf("the members of %d rooms were read; one was behind", reads)
+	if reads := store.reads.Load(); reads != 2 {
+		t.Errorf("the members of %d rooms were read; two had changed", reads)
 	}
 }
 
@@ -359,5 +363,23 @@ func TestWhileTheDirectoryIsAwayEverybodyIsUnknown(t *testing.T) {
 	want := fmt.Sprintf(`{"statuses":{%q:{"online":null},"user-id-1":{"online":false}}}`, other)
 	if got := string(c.events("online:status")[0]); got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestARefusedMarkHidesNoOther has one device's mark refused, and another device mark the same message.
+func TestARefusedMarkHidesNoOther(t *testing.T) {
+	w := newWorld(t)
+	bea, sam := newUser("Bea"), newUser("Sam")
+	room := w.conversation(bea, sam)
+	m := w.put(room, bea, "read me")
+	s, conn := w.join(sam, room)
+	w.fault = chat.ErrUnavailable
+	if ack := w.do(s, "mark:read", obj{"messageId": m.ID}); ack["code"] != "unavailable" {
+		t.Errorf("answered %v", ack)
+	}
+	w.fault = nil
+	w.Receive(t.Context(), relay.Envelope{Read: &relay.Read{MessageID: m.ID, ConversationID: room, Seq: 1, ReadBy: sam.ID, At: time.Now(), To: []chat.ID{bea.ID, sam.ID}}})
+	if got := conn.events("message:read"); len(got) != 1 {
+		t.Errorf("the first device was told %v", got)
 	}
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -169,31 +170,48 @@ func (g *Gateway) heal(ctx context.Context) error {
 	}
 }
 
-// headsPage is how many heads are read at once.
+// headsPage is of how many rooms the store is asked at once.
 const headsPage = 500
 
 func (g *Gateway) resync(ctx context.Context) error {
 	if err := g.Leases.Reassert(ctx); err != nil {
 		return err
 	}
-	return g.heads(ctx, func(r *room, head int64) { g.need(r, head) })
+	return g.pages(func(page []*room, ids []chat.ID) error {
+		heads, err := g.Store.Heads(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for _, r := range page {
+			g.need(r, heads[r.id].Seq)
+		}
+		return nil
+	})
 }
 
-// look has rooms filled that are behind their heads. The word of a removed member may be missing, too, so they read their
-// members before. A look that fails is not repeated: the relay says again that it wants one.
+// look has rooms filled that are behind their heads, or whose members have changed: the word of a removed one may be missing, too.
+// A look that fails is not repeated: the relay says again that it wants one.
 func (g *Gateway) look(ctx context.Context) {
-	err := g.heads(ctx, func(r *room, head int64) {
-		if head > r.lastSeq() {
-			g.need(r, head)
+	err := g.pages(func(page []*room, ids []chat.ID) error {
+		heads, err := g.Store.Heads(ctx, ids)
+		revisions, err2 := g.Store.Revisions(ctx, ids)
+		if err := errors.Join(err, err2); err != nil {
+			return err
 		}
+		for _, r := range page {
+			if head := heads[r.id].Seq; head > r.lastSeq() || revisions[r.id] > r.revision() {
+				g.need(r, head)
+			}
+		}
+		return nil
 	})
 	if err != nil && ctx.Err() == nil {
 		g.log.Warn("look at the rooms", "error", err)
 	}
 }
 
-// heads reads the head of every room.
-func (g *Gateway) heads(ctx context.Context, take func(r *room, head int64)) error {
+// pages goes through all rooms, some at a time.
+func (g *Gateway) pages(do func(page []*room, ids []chat.ID) error) error {
 	list := g.rooms.list()
 	for len(list) > 0 {
 		page := list[:min(headsPage, len(list))]
@@ -202,12 +220,8 @@ func (g *Gateway) heads(ctx context.Context, take func(r *room, head int64)) err
 		for i, r := range page {
 			ids[i] = r.id
 		}
-		heads, err := g.Store.Heads(ctx, ids)
-		if err != nil {
+		if err := do(page, ids); err != nil {
 			return err
-		}
-		for _, r := range page {
-			take(r, heads[r.id].Seq)
 		}
 	}
 	return nil

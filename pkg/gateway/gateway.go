@@ -26,6 +26,7 @@ type Verifier interface {
 // A Store answers what is stored. Nothing past a conversation's head is ever returned by Messages.
 type Store interface {
 	Conversation(ctx context.Context, id chat.ID) (chat.Conversation, error)
+	Revisions(ctx context.Context, ids []chat.ID) (map[chat.ID]int64, error)
 	Heads(ctx context.Context, ids []chat.ID) (map[chat.ID]chat.Head, error)
 	Messages(ctx context.Context, conversation chat.ID, afterSeq int64, limit int) ([]chat.Message, error)
 	StoredByID(ctx context.Context, ids []chat.ID) (map[chat.ID]chat.StoredID, error)

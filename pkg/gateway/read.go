@@ -59,6 +59,7 @@ func (g *Gateway) markRead(ctx context.Context, s *session, payload json.RawMess
 		MessageID: in.MessageID.ID, SenderID: m.SenderID, At: time.Now().UTC().Truncate(time.Millisecond),
 	})
 	if err != nil {
+		s.tookMark(in.MessageID.ID) // nobody will tell of it
 		return nil, err
 	}
 	return out, nil

@@ -97,6 +97,13 @@ func (r *room) lastSeq() int64 {
 	return r.last
 }
 
+// revision is that of the members that the room knows.
+func (r *room) revision() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.known.Revision
+}
+
 // seek takes the socket off the live ones. From then on it is sent nothing until it is replayed to, so this is the
 // moment at which last is the newest seq that it may know: at least the one that was known before. It is replayed to
 // from cursor: what it asked for, where that is recovered, or what it was sent already, where that joins on, so that

@@ -533,3 +533,12 @@ func TestABadEnvelopeSendsNothing(t *testing.T) {
 	}
 	box.quiet(t)
 }
+
+// TestLostIsNoticedByWhoStartsLater: it may have been to a gateway that started while the sender reached nobody.
+func TestLostIsNoticedByWhoStartsLater(t *testing.T) {
+	addr := redistest.StartMini(t).Addr()
+	s, _ := deliver(t, redistest.Client(t, addr))
+	s.Lost()
+	box, _, _ := gateway(t, redistest.Client(t, addr), "late")
+	box.wait(t, "a resync", resynced(ReasonJump))
+}

@@ -56,6 +56,7 @@ type Sender struct {
 	turn   chan struct{}
 	counts map[string]*count // guarded by turn; by gateway
 	serial int               // guarded by turn; makes identities unique
+	lost   bool              // guarded by turn; whoever is met from now on may have missed something, too
 
 	mu      sync.Mutex
 	waiting *round // guarded by mu; what the next holder of the turn appends
@@ -128,10 +129,12 @@ func (s *Sender) Send(ctx context.Context, envelopes []Addressed) error {
 }
 
 // Lost makes every gateway's count jump, as if an envelope to each had been lost: for a caller that
-// could not even find out to whom to send. They notice with the next entry or heartbeat.
+// could not even find out to whom to send. They notice with the next entry or heartbeat. So does a gateway that is met
+// later: it may have started while nobody could be reached.
 func (s *Sender) Lost() {
 	s.turn <- struct{}{}
 	defer func() { <-s.turn }()
+	s.lost = true
 	for _, c := range s.counts {
 		c.n++
 	}
@@ -234,6 +237,9 @@ func (s *Sender) count(gateway string) *count {
 	if c == nil {
 		s.serial++
 		c = &count{identity: fmt.Sprintf("%s.%d", s.boot, s.serial)}
+		if s.lost {
+			c.n = 1
+		}
 		s.counts[gateway] = c
 	}
 	c.used = time.Now()

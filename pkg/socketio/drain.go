@@ -4,13 +4,17 @@ import "context"
 
 // Drain waits until no more than below bytes wait to be sent to the client, so that a Handler which
 // has much to send can go at the client's own pace instead of overflowing its buffer. It returns
-// ErrClosed when the socket ends first, or has ended, or ctx's error.
+// ErrClosed when the socket ends first, or has ended, or Shutdown has come to it, or ctx's error.
 func (s *Socket) Drain(ctx context.Context, below int) error {
 	if s.gone.Load() {
 		return ErrClosed
 	}
 	sess := s.client.sess
 	sess.mu.Lock()
+	if sess.leaving {
+		sess.mu.Unlock()
+		return ErrClosed
+	}
 	ready := sess.queue.wait(max(below, 0))
 	sess.mu.Unlock()
 	if ready == nil {
@@ -19,6 +23,11 @@ func (s *Socket) Drain(ctx context.Context, below int) error {
 	var err error
 	select {
 	case <-ready:
+		sess.mu.Lock()
+		defer sess.mu.Unlock()
+		if sess.leaving {
+			return ErrClosed
+		}
 		return nil
 	case <-s.ctx.Done():
 		err = ErrClosed

@@ -407,3 +407,36 @@ func TestFailedUpgrade(t *testing.T) {
 		})
 	}
 }
+
+// TestUpgradeWhileAPostIsHandled changes to websocket as the official client does, in the middle of an event that waits for the client
+// to read: it reads nothing before its POST is answered.
+func TestUpgradeWhileAPostIsHandled(t *testing.T) {
+	const total, size = 50, 10_000
+	h := &script{event: func(ctx context.Context, s *Socket, e Event) {
+		if e.Name == "after" {
+			_ = s.Emit("after")
+			return
+		}
+		for range total {
+			if err := s.Drain(ctx, size); err != nil {
+				t.Errorf("Drain: %v", err)
+				return
+			}
+			_ = s.Emit("x", strings.Repeat("x", size))
+		}
+	}}
+	r := newRig(t, Config{}, one(h))
+	p := r.polling()
+	join(t, p)
+	p.send(`42/chat,["all"]`) // returns when it is answered
+	p.send(`42/chat,["after"]`)
+	ws := p.probe()
+	ws.send("5")
+	for range total {
+		expect(t, ws, `42/chat,["x"`)
+	}
+	expect(t, ws, `42/chat,["after"`)
+	ws.send(`42/chat,["after"]`)
+	expect(t, ws, `42/chat,["after"`)
+	ws.close()
+}

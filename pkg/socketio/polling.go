@@ -168,7 +168,14 @@ func (s *Server) respond(w http.ResponseWriter, status int, contentType string, 
 	return err
 }
 
-// servePost handles the packets of a POST, in order, before it is answered.
+// answerWithin is for how long a POST may be handled before it is answered, and postOverhead what it counts for until it is, beside
+// its bytes.
+const (
+	answerWithin = 200 * time.Millisecond
+	postOverhead = 4096
+)
+
+// servePost handles the packets of a POST, in order.
 func (s *session) servePost(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	switch {
@@ -187,7 +194,7 @@ func (s *session) servePost(w http.ResponseWriter, r *http.Request) {
 
 	payload, reason := s.readPost(w, r)
 	if reason == "" {
-		reason = s.receivePayload(payload)
+		reason = s.handlePost(payload)
 	}
 	s.mu.Lock()
 	s.posting = false // before the answer: the next POST follows on its heels
@@ -231,6 +238,44 @@ func (s *session) readPost(w http.ResponseWriter, r *http.Request) (payload []by
 		return nil, ReasonBadText
 	}
 	return payload, ""
+}
+
+// handlePost has the packets of a POST handled, after those of the POSTs before it. It returns when they are, or after
+// answerWithin: a client that is about to change to websocket does not read before its POST is answered, and what handles
+// it may wait for just that. As much as a payload may wait so; more is answered when it has been handled.
+func (s *session) handlePost(payload []byte) (reason string) {
+	cost := len(payload) + postOverhead
+	handled, outcome := make(chan struct{}), make(chan string, 1)
+	s.mu.Lock()
+	before := s.posted
+	s.posted = handled
+	s.unhandled += cost
+	var late <-chan time.Time
+	if s.unhandled <= s.payloadLimit() {
+		timer := time.NewTimer(answerWithin)
+		defer timer.Stop()
+		late = timer.C
+	}
+	s.mu.Unlock()
+	s.srv.tasks.Go(func() {
+		defer close(handled)
+		if before != nil {
+			<-before
+		}
+		reason := s.receivePayload(payload)
+		if reason != "" {
+			s.abort(reason)
+		}
+		s.mu.Lock()
+		s.unhandled -= cost
+		s.mu.Unlock()
+		outcome <- reason
+	})
+	select {
+	case reason = <-outcome:
+	case <-late:
+	}
+	return reason
 }
 
 // receivePayload handles packets until one ends the session; it is "" too where that was in order.

@@ -50,6 +50,14 @@ func (q *sendQueue) wait(below int) <-chan struct{} {
 	return ready
 }
 
+// wake ends every wait.
+func (q *sendQueue) wake() {
+	for _, w := range q.waiters {
+		close(w.ready)
+	}
+	q.waiters = nil
+}
+
 // forget takes back a wait that was given up.
 func (q *sendQueue) forget(ready <-chan struct{}) {
 	q.waiters = slices.DeleteFunc(q.waiters, func(w waiter) bool { return w.ready == ready })

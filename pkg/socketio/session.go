@@ -54,24 +54,27 @@ type session struct {
 	over     atomic.Bool // no packet is handled any more
 	replying atomic.Bool // what is sent next is likely to be the answer, and all of it, to what was read last
 
-	mu       sync.Mutex // guards what follows
-	state    sessionState
-	reason   string                   // why it is over; the layer has been told, or is about to be
-	ws       *wsConn                  // nil while polling
-	probe    *wsConn                  // a websocket that wants to take over
-	poll     *poll                    // the GET that waits
-	posting  bool                     // a POST is being handled
-	body     *http.ResponseController // of the POST that is being read
-	chatter  meter
-	queue    sendQueue
-	took     bool      // something was sent since busy last asked
-	spare    []frame   // the last batch's array, for reuse
-	writing  bool      // a goroutine writes to ws
-	pinged   bool      // a pong is awaited
-	owed     bool      // the client closed by POST; the poll that it had on the way is answered once
-	due      time.Time // of the next ping, or of the pong
-	beat     *time.Timer
-	deadline *time.Timer // of draining
+	mu        sync.Mutex // guards what follows
+	state     sessionState
+	reason    string                   // why it is over; the layer has been told, or is about to be
+	ws        *wsConn                  // nil while polling
+	probe     *wsConn                  // a websocket that wants to take over
+	poll      *poll                    // the GET that waits
+	posting   bool                     // a POST is not answered yet
+	posted    chan struct{}            // closed when the last POST is handled; nil: there was none
+	unhandled int                      // what POSTs that are not handled yet cost
+	body      *http.ResponseController // of the POST that is being read
+	chatter   meter
+	queue     sendQueue
+	leaving   bool      // Shutdown has come to it: nobody waits for its queue any more
+	took      bool      // something was sent since busy last asked
+	spare     []frame   // the last batch's array, for reuse
+	writing   bool      // a goroutine writes to ws
+	pinged    bool      // a pong is awaited
+	owed      bool      // the client closed by POST; the poll that it had on the way is answered once
+	due       time.Time // of the next ping, or of the pong
+	beat      *time.Timer
+	deadline  *time.Timer // of draining
 }
 
 func newSession(srv *Server, r *http.Request) *session {

@@ -68,8 +68,12 @@ func (s *Server) await(ctx context.Context) error {
 	}
 }
 
-// sayGoodbye waits for the packet being handled and drains the session.
+// sayGoodbye waits for the packet being handled, which may not wait for the client itself any more, and drains the session.
 func (s *session) sayGoodbye() {
+	s.mu.Lock()
+	s.leaving = true
+	s.queue.wake()
+	s.mu.Unlock()
 	s.inbound.Lock()
 	defer s.inbound.Unlock()
 	var last []frame

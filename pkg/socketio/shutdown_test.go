@@ -2,7 +2,9 @@ package socketio
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -54,5 +56,27 @@ func TestShutdownWaitsForNobodyWhoLeft(t *testing.T) {
 		}
 	case <-time.After(patience):
 		t.Error("it waits for those who left")
+	}
+}
+
+// TestShutdownHurriesWhoWaitsForAClient ends a server while a handler waits for a client that takes nothing.
+func TestShutdownHurriesWhoWaitsForAClient(t *testing.T) {
+	waits, results := make(chan struct{}), make(chan error, 2)
+	h := &script{event: func(_ context.Context, s *Socket, _ Event) {
+		_ = s.Emit("x", strings.Repeat("x", 1000))
+		close(waits)
+		results <- s.Drain(context.Background(), 100)
+		results <- s.Drain(context.Background(), 100)
+	}}
+	r := newRig(t, Config{}, one(h))
+	p := r.polling()
+	join(t, p)
+	go p.send(`42/chat,["go"]`)
+	receive(t, "event", waits)
+	r.shutdown() // fails where it takes too long
+	for range 2 {
+		if err := receive(t, "Drain", results); !errors.Is(err, ErrClosed) {
+			t.Errorf("Drain: %v", err)
+		}
 	}
 }

@@ -50,17 +50,19 @@ func (s *session) probing(c *wsConn) bool {
 	}
 	_ = c.net.SetReadDeadline(time.Time{})
 
-	s.inbound.Lock() // whatever a POST brought comes first
-	defer s.inbound.Unlock()
 	s.mu.Lock()
 	if s.state == stateClosed {
 		s.mu.Unlock()
 		return s.unprobe(c)
 	}
-	s.ws, s.probe = c, nil
+	s.ws, s.probe = c, nil // at once: what handles a POST may wait for the client to read
 	s.srv.metrics.moved(transportPolling, transportWebSocket)
 	s.kick()
+	posted := s.posted
 	s.mu.Unlock()
+	if posted != nil {
+		<-posted // whatever POSTs brought comes before what the websocket brings
+	}
 	return true
 }
 

@@ -72,6 +72,21 @@ func activityWrite(user chat.ID, h chat.Head) write {
 	}
 }
 
+// Revisions reads how often the members of conversations have changed. One that there is not is absent.
+func (s *Store) Revisions(ctx context.Context, conversations []chat.ID) (map[chat.ID]int64, error) {
+	found := make(map[chat.ID]int64, len(conversations))
+	err := s.measure(ctx, "revisions", func() error {
+		return s.many(ctx, `SELECT id, revision FROM conversations WHERE id = ?`, conversations, func(row gocql.Scanner) error {
+			var id gocql.UUID
+			var revision int64
+			err := row.Scan(&id, &revision)
+			found[chat.ID(id)] = revision
+			return err
+		})
+	})
+	return found, err
+}
+
 // Heads reads the heads of conversations. One without a message is absent.
 func (s *Store) Heads(ctx context.Context, conversations []chat.ID) (map[chat.ID]chat.Head, error) {
 	found := make(map[chat.ID]chat.Head, len(conversations))

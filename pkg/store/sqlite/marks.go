@@ -30,6 +30,24 @@ func (s *Store) PutInboxes(ctx context.Context, _ []chat.Head) error {
 	return s.operations.Measure("put_inboxes", func() error { return s.classify(ctx, "put_inboxes", ctx.Err()) })
 }
 
+// Revisions reads how often the members of conversations have changed. One that there is not is absent.
+func (s *Store) Revisions(ctx context.Context, conversations []chat.ID) (map[chat.ID]int64, error) {
+	found := make(map[chat.ID]int64, len(conversations))
+	err := s.read(ctx, "revisions", func(tx *sql.Tx) error {
+		return each(ctx, tx, func(rows *sql.Rows) error {
+			var id chat.ID
+			var revision int64
+			err := rows.Scan(&id, &revision)
+			found[id] = revision
+			return err
+		}, `
+			SELECT c.id, c.revision
+			FROM json_each(?) AS wanted CROSS JOIN conversations AS c ON c.id = unhex(wanted.value)`,
+			idList(conversations))
+	})
+	return found, err
+}
+
 // Heads reads the heads of conversations. One without a message is absent.
 func (s *Store) Heads(ctx context.Context, conversations []chat.ID) (map[chat.ID]chat.Head, error) {
 	found := make(map[chat.ID]chat.Head, len(conversations))

@@ -158,6 +158,8 @@ func checkMembers(t *testing.T, s Store) {
 		c.Revision, c.Members = step.revision, step.members
 		equal(t, step.name, get[chat.Conversation](t)(step.do()), c)
 		equal(t, step.name+", as read", get[chat.Conversation](t)(s.Conversation(ctx, c.ID)), c)
+		equal(t, step.name+", as counted", get[map[chat.ID]int64](t)(s.Revisions(ctx, []chat.ID{c.ID, chat.NewID(), other.ID})),
+			map[chat.ID]int64{c.ID: step.revision, other.ID: other.Revision})
 	}
 	equal(t, "the other conversation", get[chat.Conversation](t)(s.Conversation(ctx, other.ID)), other)
 

@@ -32,6 +32,7 @@ func checkCancelled(t *testing.T, s Store) {
 		"RemoveMember":   func() error { _, err := s.RemoveMember(ctx, conversation, user); return err },
 		"Inbox":          func() error { _, err := s.Inbox(ctx, user, chat.InboxCursor{}, 10); return err },
 		"Peers":          func() error { _, err := s.Peers(ctx, user, 10); return err },
+		"Revisions":      func() error { _, err := s.Revisions(ctx, []chat.ID{conversation}); return err },
 		"Heads":          func() error { _, err := s.Heads(ctx, []chat.ID{conversation}); return err },
 		"LastBefore":     func() error { _, err := s.LastBefore(ctx, conversation, at(1)); return err },
 		"StoredByID":     func() error { _, err := s.StoredByID(ctx, []chat.ID{m.ID}); return err },

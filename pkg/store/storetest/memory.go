@@ -102,6 +102,18 @@ func (s *Memory) Heads(ctx context.Context, conversations []chat.ID) (map[chat.I
 	return pick(ctx, s.heads, conversations)
 }
 
+// Revisions implements Store.
+func (s *Memory) Revisions(ctx context.Context, conversations []chat.ID) (map[chat.ID]int64, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	found, err := pick(ctx, s.conversations, conversations)
+	revisions := make(map[chat.ID]int64, len(found))
+	for id, c := range found {
+		revisions[id] = c.Revision
+	}
+	return revisions, err
+}
+
 // StoredByID implements Store.
 func (s *Memory) StoredByID(ctx context.Context, ids []chat.ID) (map[chat.ID]chat.StoredID, error) {
 	s.mu.RLock()

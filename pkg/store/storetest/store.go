@@ -54,6 +54,8 @@ type Store interface {
 	// PutInboxes has inboxes follow heads that were put before, of which the greatest seq of a conversation wins.
 	// Until it has returned, Inbox and Peers may answer as if the heads had not moved.
 	PutInboxes(ctx context.Context, heads []chat.Head) error
+	// Revisions reads how often the members of conversations have changed, thousands at once. One that there is not is absent.
+	Revisions(ctx context.Context, conversations []chat.ID) (map[chat.ID]int64, error)
 	// Heads reads the heads of conversations, thousands at once. One without a message is absent.
 	Heads(ctx context.Context, conversations []chat.ID) (map[chat.ID]chat.Head, error)
 	// LastBefore is the greatest seq stored at a position lower than p, heads notwithstanding; 0 for none.
