@@ -70,7 +70,7 @@ func report(p plan, chosen []system, r *results) string {
 		{"memory of the own processes, bytes a socket", "bytes a socket", "%.0f"},
 		{"own CPU until a socket is connected and has joined, µs", "arrival cpu", "%.0f"},
 	})
-	r.table(&b, chosen, "what the client found, all rounds and scenarios together", []line{
+	r.table(&b, chosen, "what the client found, all rounds of these scenarios together", []line{
 		{"lost", "lost", ""}, {"duplicated", "duplicated", ""}, {"reordered", "reordered", ""}, {"refused", "refused", ""},
 	})
 	return b.String()
@@ -92,7 +92,8 @@ func reportOthers(p plan, chosen []system, r *results) string {
 			{"messages, all rounds together", scenario + " sent", ""},
 			{"· that did not come to all", scenario + " lost", ""},
 			{"· that came twice or out of order", scenario + " twice", ""},
-			{"send to all recipients, p50 ms", scenario + " p50", "%.2f"},
+			{"· that were refused, and connections that ended", scenario + " refused", ""},
+			{"send to all recipients, of those that came, p50 ms", scenario + " p50", "%.2f"},
 			{"· p99", scenario + " p99", "%.2f"},
 			{"· the longest", scenario + " max", "%.0f"},
 		}

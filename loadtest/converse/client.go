@@ -58,7 +58,7 @@ type Samples struct {
 	Message string `json:"message"`
 }
 
-// Faults is what should not have happened since the client has connected.
+// Faults is what should not have happened since the order before, or since the client has connected.
 type Faults struct {
 	Lost       int64    `json:"lost"` // not acknowledged, or not come to all
 	Duplicated int64    `json:"duplicated"`
@@ -254,10 +254,12 @@ func (l *client) run(o Order) (Heard, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.faults.Lost += lost
+	faults := l.faults
+	faults.Lost += lost
+	l.faults = Faults{}
 	return Heard{
 		Outcome: Outcome{r.count.Load(), lost, time.Duration(r.last.Load()).Seconds(), r.heard.quantiles()},
-		Acked:   r.acked.quantiles(), Faults: l.faults, Back: r.away.count(), Away: r.away.quantiles(),
+		Acked:   r.acked.quantiles(), Faults: faults, Back: r.away.count(), Away: r.away.quantiles(),
 	}, nil
 }
 

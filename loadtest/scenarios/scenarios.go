@@ -7,7 +7,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -39,10 +38,11 @@ func Names() []string {
 
 // Read reads a file, or one that is built in by its name.
 func Read(name string) (Scenario, error) {
-	text, err := os.ReadFile(name) //nolint:gosec // whoever runs this names the file
-	if errors.Is(err, fs.ErrNotExist) && slices.Contains(Names(), name) {
-		text, err = files.ReadFile(name + ".yaml")
+	read := os.ReadFile
+	if file, err := os.Stat(name); slices.Contains(Names(), name) && (err != nil || file.IsDir()) {
+		name, read = name+".yaml", files.ReadFile
 	}
+	text, err := read(name)
 	if err != nil {
 		return Scenario{}, fmt.Errorf("%w; built in are %s", err, strings.Join(Names(), ", "))
 	}

@@ -43,6 +43,13 @@ func TestWhatIsNoScenarioIsRefused(t *testing.T) {
 			t.Errorf("%s is taken", name)
 		}
 	}
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("deploy", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := Read("deploy"); err != nil || s.Name != "deploy" {
+		t.Errorf("beside a folder of that name: %+v, %v", s, err)
+	}
 	if _, err := Read("none such"); err == nil {
 		t.Error("one that is not there is taken")
 	}
