@@ -48,6 +48,9 @@ func run(ctx context.Context, args []string, out, progress io.Writer) (int, erro
 		return 0, printHistory(args[1:], out)
 	case "standin":
 		return 0, runStandin(ctx, args[1:], out)
+	case "help", "-h", "-help", "--help":
+		fmt.Fprintln(out, "loadtest run [scenario] | check FILE | print FILE | standin; each has --help, and loadtest/README.md says more")
+		return 0, nil
 	}
 	return 2, fmt.Errorf("%q is none of run, check, print, standin", args[0])
 }

@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"sync"
@@ -94,6 +95,8 @@ func TestPlans(t *testing.T) {
 		"no rate": func(p *Plan) { p.Rate = 0 }, "a flat zipf": func(p *Plan) { p.Zipf = 1 }, "flat sellers": func(p *Plan) { p.SellerZipf = 1 },
 		"warming up to the end": func(p *Plan) { p.Warm = p.Duration }, "bursts without an end": func(p *Plan) { p.Burst = Burst{time.Second, time.Minute, 2} },
 		"a conversation with oneself": func(p *Plan) { p.Members = 1 },
+		"no number":                   func(p *Plan) { p.Rate = math.NaN() }, "endless connects": func(p *Plan) { p.Connects = math.Inf(1) },
+		"less than no text": func(p *Plan) { p.Size = -5 }, "more than all are slow": func(p *Plan) { p.Slow, p.Speed = 2, 1 },
 	} {
 		bad := good
 		if spoil(&bad); bad.validate() == nil {

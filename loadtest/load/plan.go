@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/dozaar/dozaar/loadtest/history"
@@ -136,6 +138,41 @@ func (p *Plan) validate() error {
 	}
 	if p.Out == nil {
 		p.Out = io.Discard
+	}
+	return p.inRange()
+}
+
+// mostASecond bounds what is asked for in a second: more than any machine does.
+const mostASecond = 1e6
+
+func (p *Plan) inRange() error {
+	for _, n := range []struct {
+		name        string
+		is          float64
+		least, most float64
+	}{
+		{"rate", p.Rate, 0, mostASecond},
+		{"connects", p.Connects, 0, mostASecond},
+		{"moves", p.Moves, 0, mostASecond},
+		{"guests", p.Guests, 0, mostASecond},
+		{"looks", p.Looks, 0, mostASecond},
+		{"cuts", p.Cuts, 0, mostASecond},
+		{"burst-times", p.Burst.Times, 0, mostASecond},
+		{"zipf", p.Zipf, 0, 100},
+		{"seller-zipf", p.SellerZipf, 0, 100},
+		{"reads", p.Reads, 0, 1},
+		{"typing", p.Typing, 0, 1},
+		{"nameless", p.Nameless, 0, 1},
+		{"conflicts", p.Conflicts, 0, 1},
+		{"slow", p.Slow, 0, 1},
+		{"storm-share", p.Storm.Share, 0, 1},
+		{"idle", float64(p.Idle), 0, mostASecond},
+		{"size", float64(p.Size), 0, mostASecond},
+		{"warm", p.Warm.Seconds(), 0, math.Inf(1)},
+	} {
+		if !(n.is >= n.least && n.is <= n.most) { //nolint:staticcheck // so that what is no number is refused
+			return fmt.Errorf("%s must be between %g and %g", n.name, n.least, n.most)
+		}
 	}
 	return nil
 }

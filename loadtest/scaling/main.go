@@ -10,6 +10,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -73,7 +74,9 @@ func size(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("scaling size", flag.ContinueOnError)
 	flags.StringVar(&file, "costs", costFile, "what was measured")
 	m.flags(flags)
-	if err := flags.Parse(args); err != nil {
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err := errors.Join(err, m.check()); err != nil {
 		return err
 	}
 	encoded, err := os.ReadFile(file)

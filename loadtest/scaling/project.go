@@ -114,9 +114,36 @@ func (m *market) flags(f *flag.FlagSet) {
 	f.Float64Var(&m.devices, "devices", m.devices, "devices of a member that are in the room")
 	f.Float64Var(&m.text, "bytes", m.text, "bytes of a message on its way to a device")
 	f.Float64Var(&m.cores, "cores", m.cores, "of each process and node")
-	f.Float64Var(&m.memory, "memory", m.memory, "GiB that a gateway may use")
-	f.Float64Var(&m.use, "use", m.use, "share of a core that is used at the busiest time")
+	f.Float64Var(&m.memory, "memory", m.memory, "GiB of a gateway, of which -use is used")
+	f.Float64Var(&m.use, "use", m.use, "share of a core, and of memory, that is used at the busiest time")
 	f.Float64Var(&m.replication, "replication", m.replication, "of Kafka and Cassandra")
+}
+
+// check refuses what nothing can be projected for.
+func (m *market) check() error {
+	for _, n := range []struct {
+		name string
+		is   float64
+		zero bool // is fine
+	}{
+		{"messages", m.messages, true},
+		{"sockets", m.sockets, true},
+		{"members", m.members, false},
+		{"devices", m.devices, true},
+		{"bytes", m.text, true},
+		{"cores", m.cores, false},
+		{"memory", m.memory, false},
+		{"use", m.use, false},
+		{"replication", m.replication, false},
+	} {
+		if !(n.is >= 0) || math.IsInf(n.is, 1) || n.is == 0 && !n.zero { //nolint:staticcheck // so that what is no number is refused
+			return fmt.Errorf("-%s: %g is not above 0", n.name, n.is)
+		}
+	}
+	if m.use > 1 {
+		return fmt.Errorf("-use: %g is more than a whole core", m.use)
+	}
+	return nil
 }
 
 // need is how much of everything a market needs.

@@ -66,3 +66,19 @@ func TestProject(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+func TestWhatCannotBeProjectedIsRefused(t *testing.T) {
+	good := typical
+	if err := good.check(); err != nil {
+		t.Error(err)
+	}
+	for name, spoil := range map[string]func(*market){
+		"fewer than no messages": func(m *market) { m.messages = -5 }, "no use": func(m *market) { m.use = 0 }, "no number": func(m *market) { m.sockets = math.NaN() },
+		"more than a core": func(m *market) { m.use = 2 },
+	} {
+		bad := typical
+		if spoil(&bad); bad.check() == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+}
