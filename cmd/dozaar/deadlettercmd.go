@@ -197,7 +197,7 @@ func showDeadLetter(out io.Writer, d kafka.DeadLetter) error {
 type deadLetterRedriveCmd struct {
 	ID []string `arg:"" optional:"" help:"Which; PARTITION/OFFSET, as list prints it."`
 	deadLetterFilter
-	All    bool `local:"" help:"All that the other flags take, but those that were redriven in vain before and came back, or were too large to be kept."`
+	All    bool `local:"" help:"All that the other flags take: of what was redriven in vain and came back only the newest, and none that was too large to be kept."`
 	DryRun bool `local:"" help:"Only print what would be put back."`
 }
 

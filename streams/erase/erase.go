@@ -108,7 +108,7 @@ func (e eraser) record(ctx context.Context, r kafka.Record) error {
 	event, err := e.Decoder.DecodeErasure(r.Value)
 	switch {
 	case errors.Is(err, schemas.ErrPoison):
-		return e.Publisher.DeadLetter(ctx, r, err)
+		return e.Publisher.DeadLetter(ctx, r, fmt.Errorf("undecodable: %w", err))
 	case err != nil:
 		return err
 	case event.UserID == (chat.ID{}) || string(r.Key) != event.UserID.String():

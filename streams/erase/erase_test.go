@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,7 +77,10 @@ func (w *world) PublishErasure(_ context.Context, e chat.ErasureEvent) error {
 	return nil
 }
 
-func (w *world) DeadLetter(context.Context, kafka.Record, error) error {
+func (w *world) DeadLetter(_ context.Context, _ kafka.Record, why error) error {
+	if word, _, _ := strings.Cut(why.Error(), ":"); !slices.Contains([]string{"undecodable", "key", "invalid"}, word) {
+		w.t.Errorf("its reason is %q", why)
+	}
 	w.buried++
 	return w.call("bury")
 }
