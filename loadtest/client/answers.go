@@ -50,6 +50,9 @@ func (d *Device) answered(id int, ack acknowledgement) {
 		a.room.leaving = false
 		if !ack.OK {
 			a.room.tryAt = d.in(time.Second)
+			if ack.Code == "" && d.up != nil { // nobody knows whether it is in the room, before the connection has ended
+				_ = d.up.conn.Close()
+			}
 			return
 		}
 		d.left(a.room)

@@ -20,8 +20,11 @@ type Page struct {
 	Messages []Stored `json:"messages"`
 }
 
-// ErrStatus is an answer that is not 200.
-var ErrStatus = errors.New("the server answers")
+// ErrStatus is an answer that is not 200, and ErrUnauthorized one that no second try changes.
+var (
+	ErrStatus       = errors.New("the server answers")
+	ErrUnauthorized = fmt.Errorf("%w %d", ErrStatus, http.StatusUnauthorized)
+)
 
 // pageSize is the most that the API allows.
 const pageSize = 100
@@ -47,6 +50,9 @@ func Call(ctx context.Context, client *http.Client, method, url, token string, b
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode >= 300 {
 		text, _ := io.ReadAll(io.LimitReader(response.Body, 500))
+		if response.StatusCode == http.StatusUnauthorized {
+			return fmt.Errorf("%w: %s", ErrUnauthorized, text)
+		}
 		return fmt.Errorf("%w %d: %s", ErrStatus, response.StatusCode, text)
 	}
 	if result == nil || response.StatusCode == http.StatusNoContent {

@@ -25,6 +25,7 @@ type Dozaar struct {
 	secret   []byte
 	http     *http.Client
 	next     atomic.Uint64
+	known    atomic.Bool // to the product: it has taken a token
 }
 
 // NewDozaar is one behind these base URLs. The secret signs tokens, HS256.
@@ -60,12 +61,16 @@ func (a *Dozaar) service() string { return a.token(Member{uuid.Max, "loadtest"},
 
 func (a *Dozaar) gateway() string { return a.gateways[a.next.Add(1)%uint64(len(a.gateways))] }
 
-// insist repeats what may be repeated until it is done or ctx ends.
+// insist repeats what may be repeated until it is done or ctx ends. A secret that has never been good is not tried again.
 func (a *Dozaar) insist(ctx context.Context, do func(gateway string) error) error {
 	for {
 		err := do(a.gateway())
-		if err == nil {
+		switch {
+		case err == nil:
+			a.known.Store(true)
 			return nil
+		case errors.Is(err, client.ErrUnauthorized) && !a.known.Load():
+			return err
 		}
 		select {
 		case <-ctx.Done():

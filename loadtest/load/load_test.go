@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/dozaar/dozaar/loadtest/client"
 	"github.com/dozaar/dozaar/loadtest/history"
 )
 
@@ -136,5 +139,24 @@ func TestAsManyInboxesAreReadAsPlanned(t *testing.T) {
 		if len(archive.asked) != want {
 			t.Errorf("%d planned: %d were read, want %d", planned, len(archive.asked), want)
 		}
+	}
+}
+
+// TestAWrongSecretIsToldAtOnce: a product that knows the secret and does not take it for a while is asked again.
+func TestAWrongSecretIsToldAtOnce(t *testing.T) {
+	answers := []int{http.StatusUnauthorized, http.StatusOK, http.StatusUnauthorized, http.StatusOK}
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(answers[asked])
+		asked++
+	}))
+	defer server.Close()
+	target := NewDozaar([]string{server.URL}, []byte("secret"))
+	create := func() error { return target.Create(t.Context(), uuid.New(), nil) }
+	if err := create(); !errors.Is(err, client.ErrUnauthorized) || asked != 1 {
+		t.Errorf("%v, asked %d times", err, asked)
+	}
+	if err := errors.Join(create(), create()); err != nil || asked != 4 {
+		t.Errorf("%v, asked %d times", err, asked)
 	}
 }

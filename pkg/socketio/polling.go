@@ -247,6 +247,10 @@ func (s *session) handlePost(payload []byte) (reason string) {
 	cost := len(payload) + postOverhead
 	handled, outcome := make(chan struct{}), make(chan string, 1)
 	s.mu.Lock()
+	if s.state != stateOpen {
+		s.mu.Unlock()
+		return s.broken()
+	}
 	before := s.posted
 	s.posted = handled
 	s.unhandled += cost
@@ -256,7 +260,6 @@ func (s *session) handlePost(payload []byte) (reason string) {
 		defer timer.Stop()
 		late = timer.C
 	}
-	s.mu.Unlock()
 	s.srv.tasks.Go(func() {
 		defer close(handled)
 		if before != nil {
@@ -271,6 +274,7 @@ func (s *session) handlePost(payload []byte) (reason string) {
 		s.mu.Unlock()
 		outcome <- reason
 	})
+	s.mu.Unlock()
 	select {
 	case reason = <-outcome:
 	case <-late:
