@@ -27,6 +27,9 @@ type load struct {
 // text is what is sent: a hundred bytes.
 var text = strings.Repeat("0123456789", 10)
 
+// errUnanswered is of acknowledgements that did not come.
+var errUnanswered = errors.New("acknowledgements did not come")
+
 // stalled is after how long without any news what is still to come counts as lost.
 const stalled = 10 * time.Second
 
@@ -120,7 +123,7 @@ func (l *load) ask(conns []*conn, window, count int, question string) error {
 		case <-l.news:
 		case <-time.After(stalled):
 			if l.acks.Load() == last {
-				return fmt.Errorf("%d acknowledgements did not come", last)
+				return fmt.Errorf("%d %w", last, errUnanswered)
 			}
 		}
 	}
