@@ -47,7 +47,7 @@ func runLoad(ctx context.Context, args []string, out, progress io.Writer) (int, 
 		p.Restart = func(ctx context.Context, gateway int) error { return restart(ctx, o.restart, gateway, progress) }
 	}
 	if o.profile != "" {
-		p.During = profiled(o.profile, p.Duration)
+		p.During = profiled(o.profile, p.Duration, ctx.Done())
 	}
 	if err := addEngines(p.Processes, o.engines); err != nil {
 		return 2, err
@@ -58,19 +58,23 @@ func runLoad(ctx context.Context, args []string, out, progress io.Writer) (int, 
 	if p.History == "" {
 		p.History = filepath.Join(o.out, "history")
 	}
-	result, err := load.Run(ctx, p)
-	if err != nil {
-		return 2, err
+	p.Enough = ctx.Done()
+	result, played := load.Run(context.WithoutCancel(ctx), p)
+	if result.Course == nil {
+		return 2, played
 	}
 	summary := report.Summary{
 		Scenario: scenario.Name, About: scenario.About, Target: o.target, Gateways: p.Target.Gateways(),
 		Settings: settings(&p), Machine: bench.Machine(), Result: result,
 	}
 	if err := summary.Write(o.out); err != nil {
-		return 2, err
+		return 2, errors.Join(played, err)
 	}
 	fmt.Fprintf(progress, "%s has %s, %s and the history\n", o.out, report.SummaryFile, report.PageFile)
-	return result.Verdict.ExitCode(), tell(out, result, o.asJSON)
+	if err := errors.Join(played, tell(out, result, o.asJSON)); err != nil {
+		return 2, err
+	}
+	return result.Verdict.ExitCode(), nil
 }
 
 func runFlags(o *options, p *load.Plan) *flag.FlagSet {
@@ -150,7 +154,7 @@ func addEngines(to map[string]load.Process, folder string) error {
 }
 
 // profiled profiles this program for as long as the load lasts.
-func profiled(path string, length time.Duration) func(context.Context, func(string)) error {
+func profiled(path string, length time.Duration, enough <-chan struct{}) func(context.Context, func(string)) error {
 	return func(ctx context.Context, _ func(string)) error {
 		file, err := os.Create(path) //nolint:gosec // whoever runs this names the file
 		if err != nil {
@@ -161,6 +165,7 @@ func profiled(path string, length time.Duration) func(context.Context, func(stri
 		}
 		select {
 		case <-ctx.Done():
+		case <-enough:
 		case <-time.After(length):
 		}
 		pprof.StopCPUProfile()

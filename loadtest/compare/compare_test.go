@@ -10,9 +10,14 @@ import (
 func TestReport(t *testing.T) {
 	r := &results{}
 	for i, value := range []float64{10, 20, 90} { // the round's ratio counts, not the medians' one
+		r.round = i
 		r.add(dozaar, "paced cpu", value)
 		r.add(nest, "paced cpu", value*[]float64{2, 4, 8}[i])
-		r.add(nest, "lost", 1)
+		r.add(nest, "paced lost", 1)
+		r.add(nest, "room lost", 1)
+		if i != 1 { // its second round came to nothing
+			r.add(node, "paced cpu", value*2)
+		}
 	}
 	r.add(dozaar, "saturated rate", 3000)
 	r.add(nest, "saturated rate", 1000)
@@ -20,14 +25,15 @@ func TestReport(t *testing.T) {
 	for _, want := range []string{
 		"| own CPU a message, marketplace at equal load | 0.25 | dozaar ÷ nest | ≤ 0.35 met |",
 		"| messages a second, saturated | 3.00 | dozaar ÷ nest | ≥ 3 met |",
-		"| lost |  |  | 3 |  |  |",
-		"| **own CPU, µs a message** | **20** |  | **80** |  |  |",
+		"| own CPU a message, marketplace at equal load; the rival stores nothing | 0.50 | dozaar ÷ node |",
+		"| · that did not come to all |  |  | 6 |  |  |",
+		"| **own CPU, µs a message** | **20** | **100** | **80** |  |  |",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
 	}
-	if strings.Contains(text, "%!") || strings.Contains(text, "NaN") || strings.Contains(text, "dozaar ÷ node") {
+	if strings.Contains(text, "%!") || strings.Contains(text, "NaN") || strings.Contains(text, "dozaar ÷ centrifuge") {
 		t.Error(text)
 	}
 }

@@ -97,14 +97,20 @@ func command(args []string) error {
 		say("QUICK=1 shows that it runs: one short round, the first system on cold engines; its figures say nothing")
 	}
 	r, p, err := measure(ctx, p, chosen)
-	if err != nil {
+	if r == nil {
 		return err
+	}
+	if len(r.failed) > 0 {
+		err = errors.Join(err, fmt.Errorf("not everything could be measured:\n%s", strings.Join(r.failed, "\n")))
+	}
+	if publish = publish && err == nil; !publish {
+		say("this is printed only")
 	}
 	if slices.ContainsFunc(p.scenarios, func(s scenario) bool { return s.other }) {
 		text := reportOthers(p, chosen, r)
 		fmt.Println(text)
 		if publish {
-			err = bench.Publish(page, "others", text)
+			err = bench.Publish(page, "others", text) // there was no error before
 		}
 	}
 	if slices.ContainsFunc(p.scenarios, func(s scenario) bool { return !s.other }) {
@@ -112,7 +118,7 @@ func command(args []string) error {
 		fmt.Println(text)
 		if !publish {
 			fmt.Println(explanation(r))
-			return nil
+			return err
 		}
 		err = errors.Join(err,
 			bench.Publish(profile, "measured", explanation(r)),

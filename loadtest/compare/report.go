@@ -30,9 +30,11 @@ func targets() []target {
 // ratio is the median of the rounds' ratios; false: one of both was not measured.
 func (r *results) ratio(t target) (float64, bool) {
 	var ratios []float64
-	for i, value := range r.of(t.of, t.name) {
-		if rival := r.of(t.to, t.name); i < len(rival) && rival[i] > 0 {
-			ratios = append(ratios, value/rival[i])
+	for _, ours := range r.samples[key{t.of, t.name}] {
+		for _, rival := range r.samples[key{t.to, t.name}] {
+			if rival.round == ours.round && rival.value > 0 {
+				ratios = append(ratios, ours.value/rival.value)
+			}
 		}
 	}
 	if len(ratios) == 0 {
@@ -71,7 +73,12 @@ func report(p plan, chosen []system, r *results) string {
 		{"own CPU until a socket is connected and has joined, µs", "arrival cpu", "%.0f"},
 	})
 	r.table(&b, chosen, "what the client found, all rounds of these scenarios together", []line{
-		{"lost", "lost", ""}, {"duplicated", "duplicated", ""}, {"reordered", "reordered", ""}, {"refused", "refused", ""},
+		{"messages", "paced sent,saturated sent,room sent", ""},
+		{"· that did not come to all", "paced lost,saturated lost,room lost", ""},
+		{"· that came twice", "paced twice,saturated twice,room twice", ""},
+		{"· out of order", "paced reordered,saturated reordered,room reordered", ""},
+		{"· with another text or conversation", "paced altered,saturated altered,room altered", ""},
+		{"· that were refused, and connections that ended", "paced refused,saturated refused,room refused", ""},
 	})
 	return b.String()
 }
@@ -91,7 +98,8 @@ func reportOthers(p plan, chosen []system, r *results) string {
 		return []line{
 			{"messages, all rounds together", scenario + " sent", ""},
 			{"· that did not come to all", scenario + " lost", ""},
-			{"· that came twice or out of order", scenario + " twice", ""},
+			{"· that came twice or out of order", scenario + " twice," + scenario + " reordered", ""},
+			{"· with another text or conversation", scenario + " altered", ""},
 			{"· that were refused, and connections that ended", scenario + " refused", ""},
 			{"send to all recipients, of those that came, p50 ms", scenario + " p50", "%.2f"},
 			{"· p99", scenario + " p99", "%.2f"},
@@ -141,7 +149,7 @@ func plots(p plan, chosen []system, r *results) string {
 	return chart.Draw(all)
 }
 
-// line is a row: how its median is written; where format is empty it is the sum.
+// line is a row: how its median is written; where format is empty it is the sum, of all names between commas.
 type line struct{ title, name, format string }
 
 func cost(scenario string) []line {
@@ -169,16 +177,20 @@ func (r *results) table(b *strings.Builder, chosen []system, title string, lines
 }
 
 func (r *results) cell(system string, l line) string {
-	values := r.of(system, l.name)
-	if len(values) == 0 {
+	if l.format != "" {
+		if values := r.of(system, l.name); len(values) > 0 {
+			return fmt.Sprintf(l.format, bench.Median(values))
+		}
 		return ""
 	}
-	if l.format == "" {
-		sum := 0.0
-		for _, value := range values {
-			sum += value
+	sum, measured := 0.0, false
+	for name := range strings.SplitSeq(l.name, ",") {
+		for _, value := range r.of(system, name) {
+			sum, measured = sum+value, true
 		}
-		return fmt.Sprintf("%.0f", sum)
 	}
-	return fmt.Sprintf(l.format, bench.Median(values))
+	if !measured {
+		return ""
+	}
+	return fmt.Sprintf("%.0f", sum)
 }

@@ -52,26 +52,46 @@ func quickPlan() plan {
 	return p
 }
 
-// results are the samples of all rounds, by system and name.
+// results are what all rounds gave.
 type results struct {
-	samples map[string]map[string][]float64
+	round   int // that is being played
+	samples map[key][]sample
+	failed  []string // what could not be measured, and why
 	heap    string   // of a gateway of Dozaar's: what is in use when all sockets are there
 	cpu     []string // where Dozaar's goes, in each scenario
 }
 
-func (r *results) of(system, name string) []float64 { return r.samples[system][name] }
+type key struct{ system, name string }
+
+type sample struct {
+	round int
+	value float64
+}
+
+// of are the values of all rounds.
+func (r *results) of(system, name string) (values []float64) {
+	for _, s := range r.samples[key{system, name}] {
+		values = append(values, s.value)
+	}
+	return values
+}
 
 func (r *results) add(system, name string, value float64) {
 	if r.samples == nil {
-		r.samples = map[string]map[string][]float64{}
+		r.samples = map[key][]sample{}
 	}
-	if r.samples[system] == nil {
-		r.samples[system] = map[string][]float64{}
-	}
-	r.samples[system][name] = append(r.samples[system][name], value)
+	k := key{system, name}
+	r.samples[k] = append(r.samples[k], sample{r.round, value})
 }
 
-// measure carries the plan out; the one that it returns has the rate that was found out.
+// fail notes what could not be measured.
+func (r *results) fail(what string, err error) {
+	r.failed = append(r.failed, fmt.Sprintf("%s: %s", what, err))
+	say("%s: %s", what, err)
+}
+
+// measure carries the plan out; the one that it returns has the rate that was found out. A system that fails is measured no further
+// in that round; where ctx ends, there is what was measured by then.
 func measure(ctx context.Context, p plan, chosen []system) (r *results, _ plan, err error) {
 	if runtime.GOOS != "linux" {
 		return nil, p, errors.New("CPU time is read from /proc: Linux only")
@@ -95,25 +115,25 @@ func measure(ctx context.Context, p plan, chosen []system) (r *results, _ plan, 
 		return nil, p, err
 	}
 	defer func() { err = errors.Join(err, engines.Stop()) }()
-	if p.rate == 0 {
-		if p.rate, err = p.bearable(ctx, chosen, engines, dir); err != nil {
-			return nil, p, err
-		}
-	}
 	r = &results{}
-	for round := range p.rounds {
+	if p.rate == 0 {
+		p.rate = p.bearable(ctx, chosen, engines, dir, r)
+	}
+	for r.round = range p.rounds {
 		for i := range chosen {
-			s := chosen[(i+round)%len(chosen)] // another one is the first in each round
-			say("round %d of %d: %s", round+1, p.rounds, s.name)
-			if err := try(ctx, p, s, engines, dir, r, p.scenarios...); err != nil {
-				return nil, p, fmt.Errorf("%s: %w", s.name, err)
+			s := chosen[(i+r.round)%len(chosen)] // another one is the first in each round
+			turn := fmt.Sprintf("round %d of %d: %s", r.round+1, p.rounds, s.name)
+			say("%s", turn)
+			err := try(ctx, p, s, engines, dir, r, p.scenarios...)
+			if ctx.Err() != nil {
+				return r, p, fmt.Errorf("ended in %s", turn)
+			}
+			if err != nil {
+				r.fail(turn, err)
 			}
 		}
 	}
-	if err := explain(ctx, p, chosen, engines, dir, r); err != nil {
-		return nil, p, err
-	}
-	return r, p, nil
+	return r, p, explain(ctx, p, chosen, engines, dir, r)
 }
 
 // explain plays the scenarios once more with a system that can tell where its CPU goes. That costs some, so nothing of it counts.
@@ -135,24 +155,24 @@ func explain(ctx context.Context, p plan, chosen []system, e *stack.Engines, dir
 }
 
 // bearable is half of what the slowest of the systems bears that store messages, in whole tens a second.
-func (p plan) bearable(ctx context.Context, chosen []system, e *stack.Engines, dir string) (rate float64, err error) {
-	rate = math.Inf(1)
-	r := &results{}
+func (p plan) bearable(ctx context.Context, chosen []system, e *stack.Engines, dir string, r *results) float64 {
+	rate, found := math.Inf(1), &results{}
 	for _, s := range chosen {
-		if !s.stores {
+		if !s.stores || ctx.Err() != nil {
 			continue
 		}
 		say("what %s bears", s.name)
-		if err := try(ctx, p, s, e, dir, r, scenario{"what it bears", (*trial).capacity, false}); err != nil {
-			return 0, fmt.Errorf("%s: %w", s.name, err)
+		if err := try(ctx, p, s, e, dir, found, scenario{"what it bears", (*trial).capacity, false}); err != nil {
+			r.fail("what "+s.name+" bears", err)
+			continue
 		}
-		rate = min(rate, max(10, math.Floor(r.of(s.name, saturatedRate)[0]/20)*10))
+		rate = min(rate, max(10, math.Floor(found.of(s.name, saturatedRate)[0]/20)*10))
 	}
 	if math.IsInf(rate, 1) {
 		rate = 500
 	}
 	say("equal load is %g messages a second", rate)
-	return rate, nil
+	return rate
 }
 
 // trial is one system in one round.
@@ -183,7 +203,7 @@ func try(ctx context.Context, p plan, s system, e *stack.Engines, dir string, r 
 	}
 	for _, scenario := range all {
 		if err := scenario.run(t, ctx); err != nil {
-			return fmt.Errorf("%s: %w", scenario.name, err)
+			return errors.Join(fmt.Errorf("%s: %w", scenario.name, err), up.services.Dead())
 		}
 	}
 	return nil
@@ -223,7 +243,7 @@ func (t *trial) with(ctx context.Context, c crowd, do func(*bench.Child) error) 
 		return err
 	}
 	t.arrival = (now - before) / float64(c.conversations*c.members) * 1e6
-	if err := t.settle(); err != nil {
+	if err := t.settle(ctx); err != nil {
 		return err
 	}
 	if err := do(client); err != nil {
@@ -241,9 +261,12 @@ const (
 
 // settle waits until the system and the engines have done what is left to do when people have come and others have gone, such as
 // telling who is online.
-func (t *trial) settle() error {
+func (t *trial) settle(ctx context.Context) error {
 	pids := t.processes()
 	for began := time.Now(); time.Since(began) < settleAtMost; {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		before, err := used(pids)
 		if err != nil {
 			return err
@@ -293,18 +316,22 @@ func (t *trial) measured(ctx context.Context, client *bench.Child, name string, 
 	t.note(name+" cpu", own)
 	t.note(name+" cpu a delivery", own/float64(recipients+1)) // the sender is told, too
 	t.note(name+" rate", h.PerSecond())
-	t.note(name+" p50", h.Took.P50)
-	t.note(name+" p99", h.Took.P99)
-	t.note(name+" p99.9", h.Took.P999)
-	t.note(name+" acknowledged p50", h.Acked.P50)
-	t.note("lost", float64(h.Faults.Lost))
-	t.note("duplicated", float64(h.Faults.Duplicated))
-	t.note("reordered", float64(h.Faults.Reordered))
-	t.note("refused", float64(h.Faults.Refused))
+	t.heard(h, name)
+	return nil
+}
+
+// heard notes how messages went.
+func (t *trial) heard(h converse.Heard, name string) {
+	for what, value := range map[string]float64{
+		"acknowledged p50": h.Acked.P50, "p50": h.Took.P50, "p99": h.Took.P99, "p99.9": h.Took.P999, "max": h.Took.Max,
+		"sent": float64(h.Count), "lost": float64(h.Faults.Lost), "twice": float64(h.Faults.Duplicated), "reordered": float64(h.Faults.Reordered),
+		"altered": float64(h.Faults.Altered), "refused": float64(h.Faults.Refused),
+	} {
+		t.note(name+" "+what, value)
+	}
 	if !h.Faults.None() {
 		say("%s, %s: %+v", t.system.name, name, h.Faults)
 	}
-	return nil
 }
 
 // explained begins to look where the CPU goes while an order is carried out; what it returns waits for that.

@@ -99,9 +99,12 @@ func (t *trial) idleSockets(ctx context.Context) error {
 		return t.with(ctx, crowd{(t.idle - first) / 2, 2, 0}, func(*bench.Child) error {
 			time.Sleep(t.rest)
 			now, err := t.resident()
+			if err != nil {
+				return err
+			}
 			t.note("bytes a socket", (now-before)/float64(t.idle-first))
 			t.note("arrival cpu", t.arrival)
-			if err == nil && t.explain && t.heap != nil {
+			if t.explain && t.heap != nil {
 				t.results.heap, err = t.heap(ctx)
 			}
 			return err
@@ -121,12 +124,15 @@ func (t *trial) storm(ctx context.Context) error {
 			return err
 		}
 		now, err := used(t.own)
+		if err != nil {
+			return err
+		}
 		t.note("storm cpu", (now-before)/float64(back.Count)*1e6)
 		t.note("storm seconds", back.Seconds)
 		t.note("storm failed", float64(back.Failed))
 		t.note("storm p50", back.Took.P50)
 		t.note("storm p99", back.Took.P99)
-		return err
+		return nil
 	})
 }
 
@@ -195,24 +201,20 @@ func (t *trial) slowReaders(ctx context.Context) error {
 			return err
 		}
 		now, err := t.resident()
+		if err != nil {
+			return err
+		}
 		t.note("slow memory", (now-before)/1e6)
 		t.note("slow cut", float64(h.Back))
-		return err
+		return nil
 	})
 }
 
 // talked has the client send, and notes how the messages went.
 func (t *trial) talked(client *bench.Child, o converse.Order, name string) (h converse.Heard, err error) {
-	err = client.Ask(converse.Command{Do: "run", Order: o}, &h)
-	t.note(name+" p50", h.Took.P50)
-	t.note(name+" p99", h.Took.P99)
-	t.note(name+" max", h.Took.Max)
-	t.note(name+" sent", float64(h.Count))
-	t.note(name+" lost", float64(h.Faults.Lost))
-	t.note(name+" twice", float64(h.Faults.Duplicated+h.Faults.Reordered))
-	t.note(name+" refused", float64(h.Faults.Refused))
-	if !h.Faults.None() {
-		say("%s, %s: %+v", t.system.name, name, h.Faults)
+	if err := client.Ask(converse.Command{Do: "run", Order: o}, &h); err != nil {
+		return h, err
 	}
-	return h, err
+	t.heard(h, name)
+	return h, nil
 }

@@ -24,6 +24,8 @@ type BareServer struct {
 
 // bareRoom is a conversation.
 type bareRoom struct {
+	message []byte // of this conversation
+
 	mu      sync.Mutex // guards what follows and the right to write to them
 	members []*websocket.Conn
 }
@@ -58,7 +60,9 @@ func (f *BareServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	room := f.rooms[conversation]
 	if room == nil {
-		room = &bareRoom{}
+		message := []byte(f.samples.Message)
+		its := slices.Concat(inField, field(message, inField))
+		room = &bareRoom{message: bytes.Replace(message, its, append(bytes.Clone(inField), conversation...), 1)}
 		f.rooms[conversation] = room
 	}
 	f.mu.Unlock()
@@ -104,8 +108,8 @@ func (f *BareServer) answer(room *bareRoom, sender *websocket.Conn, payload []by
 	if err := sender.WriteMessage(websocket.TextMessage, append(ack, rest...)); err != nil {
 		return err
 	}
-	text := []byte(f.samples.Message)
-	copy(text[strings.Index(f.samples.Message, string(textField))+len(textField):], n)
+	text := bytes.Clone(room.message)
+	copy(text[bytes.Index(text, textField)+len(textField):], n)
 	prepared, err := websocket.NewPreparedMessage(websocket.TextMessage, text)
 	if err != nil {
 		return err

@@ -23,7 +23,8 @@ var (
 	aFault = []byte(`"error":`)
 	aPing  = []byte(`{}`)
 
-	epochField = []byte(`"epoch":"`)
+	epochField   = []byte(`"epoch":"`)
+	channelField = []byte(`"channel":"`)
 )
 
 func (centrifuge) target(_ Conversation, _ int, address string) wire.Target {
@@ -56,14 +57,13 @@ func (centrifuge) hear(frame []byte, tell func(word)) {
 		case bytes.Equal(object, aPing):
 			tell(word{kind: pinged})
 		case bytes.HasPrefix(object, aPush):
-			messages(object, tell) // others tell of who came
+			messages(object, field(object, channelField), tell) // others tell of who came
 		case bytes.HasPrefix(object, anID):
 			id := number(object[len(anID):])
 			ok := !bytes.Contains(object, aFault)
 			if id == subscribeID {
-				epoch, _, _ := bytes.Cut(after(object, epochField), []byte{'"'})
-				messages(object, tell) // what was missed
-				tell(word{kind: joined, ok: ok, epoch: string(epoch)})
+				messages(object, nil, tell) // what was missed, of the channel that was asked for
+				tell(word{kind: joined, ok: ok, epoch: string(field(object, epochField))})
 			} else if id > messageIDs {
 				tell(word{kind: acknowledged, n: id - messageIDs, ok: ok})
 			}
@@ -74,8 +74,10 @@ func (centrifuge) hear(frame []byte, tell func(word)) {
 }
 
 // messages tells of each that an object has.
-func messages(object []byte, tell func(word)) {
-	for text := after(object, textField); len(text) > 0; text = after(text, textField) {
-		tell(word{kind: message, n: number(text)})
+func messages(object, conversation []byte, tell func(word)) {
+	for ; bytes.Contains(object, textField); object = after(object, textField) {
+		w := messageOf(object)
+		w.conversation = conversation
+		tell(w)
 	}
 }

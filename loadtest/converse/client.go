@@ -60,21 +60,23 @@ type Samples struct {
 
 // Faults is what should not have happened since the order before, or since the client has connected.
 type Faults struct {
-	Lost       int64    `json:"lost"` // not acknowledged, or not come to all
+	Lost       int64    `json:"lost"` // not acknowledged, or not come to all, the sender among them
 	Duplicated int64    `json:"duplicated"`
 	Reordered  int64    `json:"reordered"`
+	Altered    int64    `json:"altered"` // another text, or another conversation's
 	Refused    int64    `json:"refused"`
 	First      []string `json:"first"` // the first few
 }
 
 // None tells that there was none.
-func (f Faults) None() bool { return f.Lost+f.Duplicated+f.Reordered+f.Refused == 0 }
+func (f Faults) None() bool { return f.Lost+f.Duplicated+f.Reordered+f.Altered+f.Refused == 0 }
 
 type faultKind int
 
 const (
 	duplicated faultKind = iota
 	reordered
+	altered
 	refused
 )
 
@@ -129,7 +131,7 @@ const firstFaults = 10
 func (l *client) fault(kind faultKind, format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	*map[faultKind]*int64{duplicated: &l.faults.Duplicated, reordered: &l.faults.Reordered, refused: &l.faults.Refused}[kind]++
+	*map[faultKind]*int64{duplicated: &l.faults.Duplicated, reordered: &l.faults.Reordered, altered: &l.faults.Altered, refused: &l.faults.Refused}[kind]++
 	if len(l.faults.First) < firstFaults {
 		l.faults.First = append(l.faults.First, fmt.Sprintf(format, args...))
 	}

@@ -62,15 +62,23 @@ func ask(t *testing.T, l *client, commands ...Command) (answers []any) {
 	return answers
 }
 
-// TestBareServerAndClient lets the client send to the floor's server, and sees that it notices what is wrong.
-func TestBareServerAndClient(t *testing.T) {
-	bare, err := NewBareServer(DefaultSamples())
+// bareServer is the address of a floor.
+func bareServer(t *testing.T) string { return serve(t, DefaultSamples()) }
+
+func serve(t *testing.T, samples Samples) string {
+	t.Helper()
+	bare, err := NewBareServer(samples)
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(bare)
-	defer server.Close()
-	address := strings.TrimPrefix(server.URL, "http://")
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
+// TestBareServerAndClient lets the client send to the floor's server, and sees that it notices what is wrong.
+func TestBareServerAndClient(t *testing.T) {
+	address := bareServer(t)
 	l := &client{}
 	connect := Command{Do: "connect", Dialect: Bare, Senders: address, Recipients: address}
 	for i := range 3 {
@@ -96,7 +104,7 @@ func TestBareServerAndClient(t *testing.T) {
 	if got := answers[5].(Heard); got.Back != 0 {
 		t.Errorf("%d came back that had not gone", got.Back)
 	}
-	l.talks[0].delivered(1)
+	l.talks[0].heard(word{n: 1}, false)
 	l.talks[0].acknowledged(1, true)
 	e := &ear{talk: l.talks[0], member: 1, at: position{last: 4}}
 	for _, n := range []string{"00000006", "00000005"} {
@@ -110,15 +118,29 @@ func TestBareServerAndClient(t *testing.T) {
 	ask(t, l, Command{Do: "leave"})
 }
 
+// TestWhatCameIsRead: another text than was sent is noticed, another conversation, and none.
+func TestWhatCameIsRead(t *testing.T) {
+	l := &client{dialect: socketIO{}}
+	talk := &talk{client: l, id: "c", sent: map[int64]*pending{9: {run: &run{}, left: 10}}}
+	right := `42/chat,["new:message",{"conversationId":"c","message":"` + TextOf(9) + `"}]`
+	for i, frame := range []string{
+		right, strings.Replace(right, "much is it", "much was it", 1), strings.Replace(right, `?"`, `"`, 1), strings.Replace(right, `"c"`, `"d"`, 1),
+		strings.Replace(right, "conversationId", "room", 1), strings.Replace(right, " is\"}", "\"}", 1),
+	} {
+		l.faults = Faults{}
+		e := &ear{talk: talk, member: 1, at: position{last: 8}}
+		_ = e.frame([]byte(frame))
+		if altered := frame != right; altered != (l.faults.Altered == 1) || altered == l.faults.None() {
+			t.Errorf("%d: %s: %+v", i, frame, l.faults)
+		}
+	}
+}
+
 // TestRecipientsReturn ends a recipient's connection while messages are sent: they come back where that is ordered, and else it is a fault.
 func TestRecipientsReturn(t *testing.T) {
-	bare, err := NewBareServer(DefaultSamples())
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(bare)
-	defer server.Close()
-	address := strings.TrimPrefix(server.URL, "http://")
+	samples := DefaultSamples()
+	samples.Message = strings.Replace(samples.Message, TextOf(1), textOf(1, 4000), 1)
+	address := serve(t, samples)
 	l := &client{}
 	ask(t, l, Command{
 		Do: "connect", Dialect: Bare, Senders: address, Recipients: address, Slow: 1, Speed: 100_000,
@@ -174,6 +196,11 @@ func TestJoinsResume(t *testing.T) {
 // TestDialects says what each server would say, and sees that it is understood.
 func TestDialects(t *testing.T) {
 	text := TextOf(7)
+	message7 := word{kind: message, n: 7, conversation: []byte("c"), text: []byte(text)}
+	of := func(w word, seq int64) word {
+		w.seq = seq
+		return w
+	}
 	for _, c := range []struct {
 		dialect, frame string
 		want           []word
@@ -181,8 +208,8 @@ func TestDialects(t *testing.T) {
 		{Contract, `43/chat,0[{"ok":true}]`, []word{{kind: joined, ok: true}}},
 		{Contract, `43/chat,0[{"ok":false,"code":"not_found"}]`, []word{{kind: joined}}},
 		{Contract, `43/chat,7[{"ok":true}]`, []word{{kind: acknowledged, n: 7, ok: true}}},
-		{Contract, `42/chat,["new:message",{"seq":9,"message":"` + text + `"}]`, []word{{kind: message, n: 7, seq: 9}}},
-		{Unnumbered, `42/chat,["new:message",{"seq":9,"message":"` + text + `"}]`, []word{{kind: message, n: 7}}},
+		{Contract, `42/chat,["new:message",{"conversationId":"c","seq":9,"message":"` + text + `"}]`, []word{of(message7, 9)}},
+		{Unnumbered, `42/chat,["new:message",{"conversationId":"c","seq":9,"message":"` + text + `"}]`, []word{message7}},
 		{Contract, `42/chat,["user:online",{}]`, nil},
 		{Contract, `44/chat,{"message":"x"}`, []word{{kind: wrong}}},
 		{Centrifuge, `{}`, []word{{kind: pinged}}},
@@ -190,11 +217,11 @@ func TestDialects(t *testing.T) {
 			Centrifuge, `{"id":2,"subscribe":{}}` + "\n" + `{"id":17,"publish":{}}` + "\n" + `{"id":18,"error":{"code":1}}` + "\n",
 			[]word{{kind: joined, ok: true}, {kind: acknowledged, n: 7, ok: true}, {kind: acknowledged, n: 8}},
 		},
-		{Centrifuge, `{"push":{"channel":"c","pub":{"data":{"message":"` + text + `"},"offset":3}}}`, []word{{kind: message, n: 7}}},
+		{Centrifuge, `{"push":{"channel":"c","pub":{"data":{"message":"` + text + `"},"offset":3}}}`, []word{message7}},
 		{Centrifuge, `{"push":{"channel":"c","join":{}}}`, nil},
 		{
 			Centrifuge, `{"id":2,"subscribe":{"epoch":"xy","publications":[{"data":{"message":"` + text + `"},"offset":7},{"data":{"message":"` + TextOf(8) + `"},"offset":8}],"recovered":true,"offset":8}}`,
-			[]word{{kind: message, n: 7}, {kind: message, n: 8}, {kind: joined, ok: true, epoch: "xy"}},
+			[]word{{kind: message, n: 7, text: []byte(text)}, {kind: message, n: 8, text: []byte(TextOf(8))}, {kind: joined, ok: true, epoch: "xy"}},
 		},
 		{Centrifuge, `what?`, []word{{kind: wrong}}},
 	} {

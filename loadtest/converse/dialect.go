@@ -40,6 +40,9 @@ type word struct {
 	seq   int64 // its number; 0: the server gives none
 	ok    bool
 	epoch string // with joined
+
+	conversation []byte // of the message, a part of the frame; nil: the one that was joined
+	text         []byte // of the message, a part of the frame
 }
 
 type wordKind int
@@ -76,6 +79,7 @@ var (
 	anError     = []byte(`44/chat,`)
 	seqField    = []byte(`"seq":`)
 	textField   = []byte(`"message":"`)
+	inField     = []byte(`"conversationId":"`)
 	okField     = []byte(`"ok":true`)
 )
 
@@ -106,8 +110,8 @@ func (socketIO) say(conversation string, n int64, bytes int) string {
 func (d socketIO) hear(frame []byte, tell func(word)) {
 	switch {
 	case bytes.HasPrefix(frame, newMessage):
-		w := word{kind: message}
-		w.n = number(after(frame, textField))
+		w := messageOf(frame)
+		w.conversation = field(frame, inField)
 		if d.numbered {
 			w.seq = number(after(frame, seqField))
 		}
@@ -135,6 +139,28 @@ func TextOf(n int64) string { return textOf(n, textBytes) }
 func textOf(n int64, bytes int) string {
 	const filler = "how much is it? "
 	return fmt.Sprintf("%0*d ", numberDigits, n) + strings.Repeat(filler, bytes/len(filler)+1)[:bytes-numberDigits-1]
+}
+
+// fillers is what every text has after its number, and longer than any.
+var fillers = textOf(0, 1<<16)[numberDigits:]
+
+// isText tells whether a text is that of a message of that number.
+func isText(text []byte, n int64, bytes int) bool {
+	return len(text) == bytes && number(text) == n && string(text[numberDigits:]) == fillers[:bytes-numberDigits]
+}
+
+// messageOf is the first message that a text holds.
+func messageOf(frame []byte) word {
+	text := field(frame, textField)
+	return word{kind: message, n: number(text), text: text}
+}
+
+// field is what stands between a mark and the next quote, which nothing of ours has; not nil.
+func field(payload, mark []byte) []byte {
+	if value, _, found := bytes.Cut(after(payload, mark), []byte{'"'}); found {
+		return value
+	}
+	return []byte{}
 }
 
 func after(payload, mark []byte) []byte {

@@ -70,13 +70,10 @@ func (e *ear) hear(w word) {
 		e.talk.client.fault(duplicated, "%s: message %d came twice", e.talk.id, w.n)
 		return
 	}
-	// What is left out comes late, or is missed in the end; but nobody waits for what the sender hears.
-	leftOut := e.member == 0 && w.n > e.at.last+1 && e.at.last != unknown
-	if leftOut || w.n < e.at.last || w.seq != 0 && w.seq != w.n {
+	// What is left out comes late, or is missed in the end.
+	if w.n < e.at.last || w.seq != 0 && w.seq != w.n {
 		e.talk.client.fault(reordered, "%s: message %d with seq %d came after %d", e.talk.id, w.n, w.seq, e.at.last)
 	}
 	e.at.last = max(e.at.last, w.n)
-	if e.member > 0 {
-		e.talk.delivered(w.n)
-	}
+	e.talk.heard(w, e.member == 0)
 }

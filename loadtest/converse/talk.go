@@ -21,10 +21,11 @@ type talk struct {
 
 // pending is a message that somebody is still to hear of.
 type pending struct {
-	due   time.Time
-	run   *run
-	acked bool
-	left  int // recipients
+	due    time.Time
+	run    *run
+	acked  bool
+	echoed bool // its sender has heard it, too
+	left   int  // recipients
 }
 
 // say sends the next message of a conversation. They are sent in the order of their numbers.
@@ -56,12 +57,22 @@ func (t *talk) acknowledged(n int64, ok bool) {
 	t.forget(n, p)
 }
 
-func (t *talk) delivered(n int64) {
+// heard notes that somebody was told of a message: its sender or a recipient.
+func (t *talk) heard(w word, sender bool) {
 	t.mu.Lock()
-	p := t.sent[n]
-	if p == nil || p.left == 0 {
+	p := t.sent[w.n]
+	if p == nil || !sender && p.left == 0 || sender && p.echoed {
 		t.mu.Unlock()
-		t.client.fault(duplicated, "message %d of %s came once too often, or was never sent", n, t.id)
+		t.client.fault(duplicated, "message %d of %s came once too often, or was never sent", w.n, t.id)
+		return
+	}
+	if !isText(w.text, w.n, p.run.order.text()) || w.conversation != nil && string(w.conversation) != t.id {
+		t.client.fault(altered, "message %d of %s came as %q of %q", w.n, t.id, w.text, w.conversation)
+	}
+	if sender {
+		p.echoed = true
+		t.forget(w.n, p)
+		t.mu.Unlock()
 		return
 	}
 	p.left--
@@ -69,7 +80,7 @@ func (t *talk) delivered(n int64) {
 	if complete {
 		p.run.heard.since(p.due)
 		p.run.last.Store(int64(time.Since(p.run.start)))
-		t.forget(n, p)
+		t.forget(w.n, p)
 	}
 	r := p.run
 	t.mu.Unlock()
@@ -82,7 +93,7 @@ func (t *talk) delivered(n int64) {
 
 // forget drops a message of which nothing more is to come. t.mu is held.
 func (t *talk) forget(n int64, p *pending) {
-	if p.acked && p.left == 0 {
+	if p.acked && p.echoed && p.left == 0 {
 		delete(t.sent, n)
 		p.run.under.leave()
 	}

@@ -40,16 +40,20 @@ func (c *Checker) Verdict() Verdict {
 	if len(c.order) == 0 {
 		c.verdict.Incomplete = append(c.verdict.Incomplete, "there is no conversation in it")
 	}
+	unread := 0
 	for _, cv := range c.order {
 		if c.opts.Unkept {
 			c.settleHeard(cv)
 			continue
 		}
 		if !cv.ended {
-			c.verdict.Incomplete = append(c.verdict.Incomplete, fmt.Sprintf("the history of conversation %s was not read back", cv.id))
+			unread++
 			continue
 		}
 		c.settle(cv)
+	}
+	if unread > 0 {
+		c.verdict.Incomplete = append(c.verdict.Incomplete, fmt.Sprintf("the history of %d of %d conversations was not read back", unread, len(c.order)))
 	}
 	c.verdict.Duration = c.end
 	for i := range c.verdict.Examples { // a number that was left out is some message's

@@ -56,7 +56,7 @@ func (r *run) guests() (all []*guest) {
 // latecomers makes every other guest a member at the end of the load, so that some have a whole conversation to catch up with. What
 // was never answered is asked once more: who may be a member or not cannot be waited for.
 func (r *run) latecomers(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, changeWithin)
+	ctx, cancel := context.WithTimeout(ctx, r.Settle)
 	defer cancel()
 	for i, g := range r.guests() {
 		if g.unsure || i%2 == 0 && !g.in {

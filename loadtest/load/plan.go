@@ -48,6 +48,8 @@ type Plan struct {
 	// During runs beside the load, such as to make faults, and is waited for before anything settles. It may note what
 	// it does. May be nil.
 	During func(ctx context.Context, note func(string)) error
+	// Enough ends the load when it is closed; what there is then is settled, read back and judged. May be nil.
+	Enough <-chan struct{}
 	// Processes are looked at while the load is measured, by name, beside this one. May be nil.
 	Processes map[string]Process
 	Out       io.Writer // progress; may be nil

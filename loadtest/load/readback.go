@@ -12,11 +12,8 @@ import (
 	"github.com/dozaar/dozaar/loadtest/history"
 )
 
-const (
-	readWithin = time.Minute
-	// marksWithin is how long a mark that was accepted may take until the inbox has it.
-	marksWithin = 20 * time.Second
-)
+// marksWithin is how long a mark that was accepted may take until the inbox has it.
+const marksWithin = 20 * time.Second
 
 // markKey is a user's mark in a conversation.
 type markKey struct{ user, conversation uuid.UUID }
@@ -27,7 +24,7 @@ func (r *run) readBack(ctx context.Context) error {
 	if r.archive == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, readWithin)
+	ctx, cancel := context.WithTimeout(ctx, r.Settle+marksWithin)
 	defer cancel()
 	marks := map[markKey]int64{} // that must have been reached
 	for _, u := range r.users {

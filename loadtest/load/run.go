@@ -20,7 +20,7 @@ type Result struct {
 }
 
 // Run carries the plan out and judges what came of it. An error is one of the run itself: what the product did
-// wrong is in the verdict.
+// wrong is in the verdict. Where the load had begun before the error there is a result all the same, of what there is.
 func Run(ctx context.Context, p Plan) (Result, error) {
 	if err := p.validate(); err != nil {
 		return Result{}, err
@@ -37,14 +37,17 @@ func Run(ctx context.Context, p Plan) (Result, error) {
 	if r.writer, err = history.Create(p.History); err != nil {
 		return Result{}, err
 	}
-	err = r.play(ctx)
-	if err := errors.Join(err, r.writer.Close()); err != nil {
-		return Result{}, err
+	played := errors.Join(r.play(ctx), r.writer.Close())
+	if played != nil && r.watch.began.IsZero() {
+		return Result{}, played
 	}
 	verdict, err := history.Check(history.File(p.History), r.Check)
+	if played != nil {
+		verdict.Incomplete = append(verdict.Incomplete, "the run did not come to its end: "+played.Error())
+	}
 	course := r.watch.end(len(r.devices))
 	course.Notes, course.Storms, course.LeftOut = r.notes, r.gales, r.leftOut
-	return Result{verdict, r.meter.Whole(), &course}, err
+	return Result{verdict, r.meter.Whole(), &course}, errors.Join(played, err)
 }
 
 // Judge checks a history that was written before.
@@ -68,7 +71,9 @@ func (r *run) record(e history.Event) {
 func (r *run) play(ctx context.Context) error {
 	r.abilities()
 	r.world()
-	if err := r.create(ctx); err != nil {
+	preparing, prepared := r.untilEnough(ctx)
+	defer prepared()
+	if err := r.create(preparing); err != nil {
 		return err
 	}
 	running, stop := context.WithCancel(ctx)
@@ -78,7 +83,7 @@ func (r *run) play(ctx context.Context) error {
 		_ = devices.Wait() // a device has no error of its own
 	}()
 	r.watch.empty()
-	if err := r.start(running, &devices); err != nil {
+	if err := r.start(preparing, running, &devices); err != nil {
 		return err
 	}
 	r.watch.full()
@@ -93,7 +98,7 @@ func (r *run) play(ctx context.Context) error {
 
 // loaded makes the load for as long as planned, with what is to happen during it.
 func (r *run) loaded(ctx context.Context) error {
-	loading, cancel := context.WithCancel(ctx)
+	loading, cancel := r.untilEnough(ctx)
 	defer cancel()
 	if r.Duration > 0 {
 		ended := time.AfterFunc(r.Duration, cancel)
@@ -116,8 +121,29 @@ func (r *run) loaded(ctx context.Context) error {
 			return err
 		})
 	}
-	return group.Wait()
+	err := group.Wait()
+	select {
+	case <-r.Enough:
+		r.note("the load was ended before its time")
+	default:
+	}
+	return err
 }
+
+// untilEnough is a context that ends when it is enough, too.
+func (r *run) untilEnough(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-r.Enough:
+			cancel(errEnough)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+var errEnough = errors.New("it was ended before the load began")
 
 // note writes down what was done to the product.
 func (r *run) note(text string) {

@@ -15,6 +15,12 @@ import (
 
 // small is a plan of some seconds against a chat in memory.
 func small(t *testing.T) Plan {
+	p, _ := mortal(t)
+	return p
+}
+
+// mortal is the same, and how that chat dies.
+func mortal(t *testing.T) (p Plan, die func()) {
 	chat := standin.New()
 	server := httptest.NewServer(chat)
 	target := NewDozaar([]string{server.URL}, []byte("any"))
@@ -23,10 +29,42 @@ func small(t *testing.T) Plan {
 		chat.Close()
 		server.Close()
 	})
-	p := DefaultPlan()
+	p = DefaultPlan()
 	p.Target, p.History = target, filepath.Join(t.TempDir(), "history")
 	p.Conversations, p.Duration, p.Connects = 10, 3*time.Second, 1000
-	return p
+	return p, func() {
+		_ = server.Listener.Close()
+		chat.Close()
+		server.CloseClientConnections()
+	}
+}
+
+// TestATargetThatDiesIsTold: there is a result of what there was, and it comes to an end.
+func TestATargetThatDiesIsTold(t *testing.T) {
+	t.Parallel()
+	p, die := mortal(t)
+	p.Settle = time.Second
+	time.AfterFunc(2*time.Second, die)
+	result, err := Run(t.Context(), p)
+	v := result.Verdict
+	if err == nil || result.Course == nil || result.Course.Messages == 0 || v.ExitCode() != 2 || v.Counts.Shown == 0 {
+		t.Errorf("%v, %+v", err, v)
+	}
+}
+
+// TestALoadThatIsEndedIsJudged: what was sent by then is waited for, read back and judged like any other.
+func TestALoadThatIsEndedIsJudged(t *testing.T) {
+	t.Parallel()
+	p, enough := small(t), make(chan struct{})
+	p.Duration, p.Enough = time.Hour, enough
+	time.AfterFunc(3*time.Second, func() { close(enough) })
+	result, err := Run(t.Context(), p)
+	if err != nil || !result.Verdict.Clean() || result.Verdict.Counts.Acked == 0 || len(result.Course.Notes) != 1 {
+		t.Errorf("%v, %+v, %+v", err, result.Verdict, result.Course)
+	}
+	if result, err = Run(t.Context(), p); !errors.Is(err, errEnough) || result.Course != nil {
+		t.Errorf("ended before it began: %v, %+v", err, result)
+	}
 }
 
 // TestATargetThatKeepsNothing: what it cannot do is left out and said, and what devices were shown is judged all the same.
@@ -51,8 +89,12 @@ func TestADeployThatFailsEndsTheRun(t *testing.T) {
 	p := small(t)
 	p.Deploy = 100 * time.Millisecond
 	p.Restart = func(context.Context, int) error { return errors.New("it does not start") }
-	if _, err := Run(t.Context(), p); err == nil || !strings.Contains(err.Error(), "gateway 1") {
+	result, err := Run(t.Context(), p)
+	if err == nil || !strings.Contains(err.Error(), "gateway 1") {
 		t.Error(err)
+	}
+	if result.Course == nil || result.Verdict.ExitCode() != 2 || !strings.Contains(strings.Join(result.Verdict.Incomplete, "\n"), "gateway 1") {
+		t.Errorf("what there is is not told: %+v", result.Verdict)
 	}
 	if p.Restart = nil; p.validate() == nil {
 		t.Error("nobody says how to start a gateway again")

@@ -115,6 +115,8 @@ func (r *run) level(ctx context.Context) (map[uuid.UUID]int64, string) {
 	if r.archive == nil { // nobody can tell how much there is: only that no more comes
 		return map[uuid.UUID]int64{uuid.Nil: r.progressed()}, ""
 	}
+	ctx, cancel := context.WithTimeout(ctx, r.Settle) // it insists, and who has died for good does not answer
+	defer cancel()
 	list := make([]int64, len(r.conversations))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)

@@ -212,8 +212,8 @@ func (r *run) create(ctx context.Context) error {
 	return group.Wait()
 }
 
-// start lets every device run, and waits until the members' are in their conversations.
-func (r *run) start(ctx context.Context, devices *errgroup.Group) error {
+// start lets every device run until running ends, and waits until the members' are in their conversations.
+func (r *run) start(ctx, running context.Context, devices *errgroup.Group) error {
 	for _, c := range r.conversations {
 		for _, d := range c.open {
 			d.Join(c.id)
@@ -222,7 +222,7 @@ func (r *run) start(ctx context.Context, devices *errgroup.Group) error {
 	pace := time.NewTicker(time.Duration(float64(time.Second) / r.Connects))
 	defer pace.Stop()
 	for _, d := range r.devices {
-		devices.Go(func() error { return d.Run(ctx) })
+		devices.Go(func() error { return d.Run(running) })
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)

@@ -112,8 +112,7 @@ func (s *Service) ready(ctx context.Context) error {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		select {
 		case <-s.ended:
-			text, _ := os.ReadFile(s.log)
-			return fmt.Errorf("%s has ended:\n%s", s.Name, text)
+			return s.dead()
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(100 * time.Millisecond):
@@ -123,6 +122,14 @@ func (s *Service) ready(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("%s is not ready after a minute", s.Name)
+}
+
+// lastWords is how much of its log is told of one that has ended.
+const lastWords = 4000
+
+func (s *Service) dead() error {
+	text, _ := os.ReadFile(s.log)
+	return fmt.Errorf("%s has ended: %s\n%s", s.Name, s.cmd.ProcessState, text[max(0, len(text)-lastWords):])
 }
 
 func answers(ctx context.Context, url string) bool {
@@ -156,6 +163,18 @@ func (p *Services) At(listen string) *Service {
 		}
 	}
 	return nil
+}
+
+// Dead is those that have ended by themselves, with what they said last; nil: all are there.
+func (p *Services) Dead() (all error) {
+	for _, s := range p.all {
+		select {
+		case <-s.ended:
+			all = errors.Join(all, s.dead())
+		default:
+		}
+	}
+	return all
 }
 
 // PIDs are the processes' by their names.
