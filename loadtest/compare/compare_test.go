@@ -90,11 +90,11 @@ func TestPeersArePinned(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var p struct{ Dependencies, DevDependencies map[string]string }
+		var p struct{ Dependencies, OptionalDependencies, DevDependencies map[string]string }
 		if err := json.Unmarshal(text, &p); err != nil {
 			t.Fatal(err)
 		}
-		for _, all := range []map[string]string{p.Dependencies, p.DevDependencies} {
+		for _, all := range []map[string]string{p.Dependencies, p.OptionalDependencies, p.DevDependencies} {
 			for name, version := range all {
 				if strings.Trim(version, "0123456789.") != "" {
 					t.Errorf("%s: %s is %s", peer, name, version)

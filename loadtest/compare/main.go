@@ -4,7 +4,7 @@
 //	go run ./loadtest/compare              three rounds; writes docs/benchmarks/comparison.md and its plots
 //	FULL=1 go run ./loadtest/compare       five rounds, all scenarios
 //	go run ./loadtest/compare -scenario others         those that only FULL=1 plays; writes their part of the page
-//	QUICK=1 go run ./loadtest/compare      one short round; prints only
+//	QUICK=1 go run ./loadtest/compare      one short round; prints only. With FULL=1, too: of all scenarios
 //	go run ./loadtest/compare -systems dozaar,node
 //	go run ./loadtest/compare -scenario "idle sockets"
 //
@@ -67,7 +67,8 @@ func command(args []string) error {
 		return serveBare(ctx, os.Getenv("LISTEN"))
 	}
 	chosen := systems()
-	publish := os.Getenv("QUICK") != "1"
+	quick, full := os.Getenv("QUICK") == "1", os.Getenv("FULL") == "1"
+	publish := !quick
 	if list := strings.Split(*wanted, ","); !slices.Equal(list, names(chosen)) {
 		publish = false
 		chosen = slices.DeleteFunc(chosen, func(s system) bool { return !slices.Contains(list, s.name) })
@@ -76,11 +77,11 @@ func command(args []string) error {
 		}
 	}
 	p := fullPlan()
-	switch {
-	case os.Getenv("QUICK") == "1":
+	if quick {
 		p = quickPlan()
-	case os.Getenv("FULL") == "1":
-		p.rounds, p.scenarios = 5, scenarios()
+	}
+	if full {
+		p.rounds, p.scenarios = max(5*p.rounds/3, 1), scenarios()
 	}
 	if *only == "others" {
 		p.scenarios = others()
@@ -93,7 +94,7 @@ func command(args []string) error {
 	if !p.plays("marketplace") {
 		p.rate = 1 // there is none
 	}
-	if os.Getenv("QUICK") == "1" {
+	if quick {
 		say("QUICK=1 shows that it runs: one short round, the first system on cold engines; its figures say nothing")
 	}
 	r, p, err := measure(ctx, p, chosen)
