@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/dozaar/dozaar/loadtest/history"
@@ -92,8 +93,13 @@ func tell(out io.Writer, result load.Result, asJSON bool) error {
 		return encoder.Encode(result)
 	}
 	result.Latency.Print(out)
-	if result.Course != nil {
-		fmt.Fprintf(out, "  %-14sp50 %s, p99 %s, most %s: the generator's own doing, and part of the above\n", "late", result.Course.Late.P50, result.Course.Late.P99, result.Course.Late.Max)
+	if c := result.Course; c != nil {
+		fmt.Fprintf(out, "  %-14sp50 %s, p99 %s, most %s: the generator's own doing, and part of the above\n", "late", c.Late.P50, c.Late.P99, c.Late.Max)
+		fmt.Fprintf(out, "  %-14s%d messages in %.0f s, of which %d were acknowledged by the end of it: who has no answer is in no latency\n", "due", c.Due, c.Seconds, c.Messages)
+		fmt.Fprintf(out, "  %-14s%.1f of %d cores were in use, by whomever: where that is all, latencies are a queue's\n", "machine", c.Busy, runtime.NumCPU())
+		if len(c.Costs) == 1 {
+			fmt.Fprintf(out, "  %-14snobody said which processes are the product's: --pid and --engines\n", "costs")
+		}
 	}
 	result.Verdict.Print(out)
 	return nil

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/pprof"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/dozaar/dozaar/loadtest/bench"
@@ -59,6 +60,9 @@ func runLoad(ctx context.Context, args []string, out, progress io.Writer) (int, 
 		p.History = filepath.Join(o.out, "history")
 	}
 	p.Enough = ctx.Done()
+	if err := report.Remove(o.out); err != nil { // of a run before
+		return 2, err
+	}
 	result, played := load.Run(context.WithoutCancel(ctx), p)
 	if result.Course == nil {
 		return 2, played
@@ -67,11 +71,11 @@ func runLoad(ctx context.Context, args []string, out, progress io.Writer) (int, 
 		Scenario: scenario.Name, About: scenario.About, Target: o.target, Gateways: p.Target.Gateways(),
 		Settings: settings(&p), Machine: bench.Machine(), Result: result,
 	}
-	if err := summary.Write(o.out); err != nil {
-		return 2, errors.Join(played, err)
+	written := summary.Write(o.out)
+	if written == nil {
+		fmt.Fprintf(progress, "%s has %s, %s and the history\n", o.out, report.SummaryFile, report.PageFile)
 	}
-	fmt.Fprintf(progress, "%s has %s, %s and the history\n", o.out, report.SummaryFile, report.PageFile)
-	if err := errors.Join(played, tell(out, result, o.asJSON)); err != nil {
+	if err := errors.Join(played, written, tell(out, result, o.asJSON)); err != nil {
 		return 2, err
 	}
 	return result.Verdict.ExitCode(), nil
@@ -178,5 +182,6 @@ func restart(ctx context.Context, command string, gateway int, out io.Writer) er
 	cmd := exec.CommandContext(ctx, "sh", "-c", command) //nolint:gosec // whoever runs this says what
 	cmd.Env = append(os.Environ(), fmt.Sprintf("GATEWAY=%d", gateway+1))
 	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what is begun is finished: Ctrl-C is not for it
 	return cmd.Run()
 }

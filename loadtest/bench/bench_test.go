@@ -21,6 +21,18 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
+func TestBusy(t *testing.T) {
+	const text = "cpu  100 20 30 5000 700 4 6 40 9 9\ncpu0 1 1 1 1 1 1 1 1 0 0\n"
+	if got, err := parseBusy(text); err != nil || got != 2 {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, wrong := range []string{"", "cpu 1 2", "intr 1 2 3 4 5 6 7 8 9", "cpu a 1 1 1 1 1 1 1"} {
+		if got, err := parseBusy(wrong); err == nil {
+			t.Errorf("%q is %v", wrong, got)
+		}
+	}
+}
+
 func TestCPUSecondsCountsThisProcess(t *testing.T) {
 	before, err := CPUSeconds(os.Getpid())
 	if err != nil {

@@ -33,6 +33,34 @@ func CPUSecondsOf(pids map[string]int) (map[string]float64, error) {
 	return used, nil
 }
 
+// BusySeconds is what all processors of the machine have spent so far on anything, also for other machines on the same hardware.
+func BusySeconds() (float64, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	return parseBusy(string(text))
+}
+
+// parseBusy reads the first line: user, nice, system, idle, iowait, irq, softirq, steal (proc(5)).
+func parseBusy(text string) (busy float64, err error) {
+	line, _, _ := strings.Cut(text, "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 9 || fields[0] != "cpu" {
+		return 0, errors.New("not /proc/stat")
+	}
+	for i, field := range fields[1:9] {
+		ticks, err := strconv.ParseUint(field, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		if i != 3 && i != 4 {
+			busy += float64(ticks) / clockTick
+		}
+	}
+	return busy, nil
+}
+
 // parseStat reads fields 14 and 15, utime and stime (proc(5)). The second field is the program's name in
 // parentheses and may hold anything, parentheses and spaces too.
 func parseStat(stat string) (float64, error) {

@@ -24,7 +24,7 @@ type Bar struct {
 	Is   float64
 }
 
-// Line is a series. Both slices are as long.
+// Line is a series. Both slices are as long. Where Is is not a number there is a gap.
 type Line struct {
 	Name   string
 	At, Is []float64
@@ -90,7 +90,10 @@ func (c Chart) draw(out *strings.Builder) {
 	begin, end, highest := math.Inf(1), math.Inf(-1), 0.0
 	for _, l := range c.Lines {
 		for i := range l.At {
-			begin, end, highest = min(begin, l.At[i]), max(end, l.At[i]), max(highest, l.Is[i])
+			begin, end = min(begin, l.At[i]), max(end, l.At[i])
+			if l.Is[i] > highest {
+				highest = l.Is[i]
+			}
 		}
 	}
 	if begin > end { // nothing is drawn
@@ -121,8 +124,14 @@ func (c Chart) draw(out *strings.Builder) {
 	for n, l := range c.Lines {
 		colour := colours[n%len(colours)]
 		var path strings.Builder
+		step := 'M'
 		for i := range l.At {
-			fmt.Fprintf(&path, "%c%.1f %.1f", "ML"[min(i, 1)], x(l.At[i]), y(l.Is[i]))
+			if math.IsNaN(l.Is[i]) {
+				step = 'M'
+				continue
+			}
+			fmt.Fprintf(&path, "%c%.1f %.1f", step, x(l.At[i]), y(l.Is[i]))
+			step = 'L'
 		}
 		fmt.Fprintf(out, `<path d="%s" fill="none" stroke="%s" stroke-width="1.5"/>`+"\n", path.String(), colour)
 		fmt.Fprintf(out, `<text x="%d" y="%d" fill="%s">%s</text>`+"\n", left+n%legendColumns*(plotWidth/legendColumns),

@@ -55,7 +55,7 @@ func dial(ctx context.Context, gateway, token string, speed *atomic.Int64) (*soc
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	s := &socket{conn: conn, buf: make([]byte, readBuffer), speed: speed}
 	if tcp, ok := conn.(*net.TCPConn); ok && speed.Load() > 0 {
-		_ = tcp.SetReadBuffer(readBuffer) // or the kernel would read for it
+		_ = tcp.SetReadBuffer(wire.SlowBuffer) // or the kernel would read for it
 	}
 	if err := s.enter(base.Host, token); err != nil {
 		stop()

@@ -109,6 +109,9 @@ func TestPeersArePinned(t *testing.T) {
 }
 
 func TestCommandRefusesWhatIsNotThere(t *testing.T) {
+	if err := command([]string{"-rate", "NaN"}); err == nil || !strings.Contains(err.Error(), "-rate") {
+		t.Error(err)
+	}
 	if err := command([]string{"-systems", "dozaar,abacus"}); err == nil || !strings.Contains(err.Error(), "centrifuge") {
 		t.Error(err)
 	}

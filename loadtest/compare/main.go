@@ -7,6 +7,7 @@
 //	QUICK=1 go run ./loadtest/compare      one short round; prints only. With FULL=1, too: of all scenarios
 //	go run ./loadtest/compare -systems dozaar,node
 //	go run ./loadtest/compare -scenario "idle sockets"
+//	go run ./loadtest/compare -rate 520                the equal load of another machine
 //
 // It installs the rivals (loadtest/peers) with the versions that their lock files name, starts real engines of its own, and ends
 // all that it started.
@@ -42,6 +43,9 @@ const (
 	profile = "docs/benchmarks/comparison-profile.md"
 )
 
+// mostRate is more than any of them bears.
+const mostRate = 1_000_000
+
 func main() {
 	if err := command(os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "compare:", err)
@@ -54,6 +58,7 @@ func command(args []string) error {
 	client := flags.Bool("client", false, "be the client (used by the program itself)")
 	bare := flags.Bool("bare", false, "be the bare websocket server (used by the program itself)")
 	wanted := flags.String("systems", strings.Join(names(systems()), ","), "what is compared, separated by commas; all but the default prints only")
+	rate := flags.Float64("rate", 0, "messages a second at equal load; 0: it is found out, on each machine anew")
 	only := flags.String("scenario", "", "the one that is played, which prints only; or: others")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -82,6 +87,9 @@ func command(args []string) error {
 	}
 	if full {
 		p.rounds, p.scenarios = max(5*p.rounds/3, 1), scenarios()
+	}
+	if p.rate = max(p.rate, *rate); *rate < 0 || *rate != *rate || *rate > mostRate {
+		return fmt.Errorf("-rate is %g: from 0 to %d", *rate, mostRate)
 	}
 	if *only == "others" {
 		p.scenarios = others()
@@ -118,7 +126,9 @@ func command(args []string) error {
 		text := report(p, chosen, r)
 		fmt.Println(text)
 		if !publish {
-			fmt.Println(explanation(r))
+			if len(r.cpu) > 0 {
+				fmt.Println(explanation(r))
+			}
 			return err
 		}
 		err = errors.Join(err,

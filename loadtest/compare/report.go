@@ -49,12 +49,14 @@ func report(p plan, chosen []system, r *results) string {
 	for _, s := range chosen {
 		fmt.Fprintf(&b, "- **%s**: %s\n", s.name, s.what)
 	}
-	b.WriteString("\n| what is to be reached, medians of the rounds' ratios | ratio | of | target |\n|---|--:|---|---|\n")
+	head := "\n| what is to be reached, medians of the rounds' ratios | ratio | of | target |\n|---|--:|---|---|\n"
 	for _, t := range targets() {
 		ratio, measured := r.ratio(t)
 		if !measured {
 			continue
 		}
+		b.WriteString(head)
+		head = ""
 		sign, goal, met := "≤", t.most, ratio <= t.most
 		if t.least > 0 {
 			sign, goal, met = "≥", t.least, ratio >= t.least
@@ -79,6 +81,7 @@ func report(p plan, chosen []system, r *results) string {
 		{"· out of order", "paced reordered,saturated reordered,room reordered", ""},
 		{"· with another text or conversation", "paced altered,saturated altered,room altered", ""},
 		{"· that were refused, and connections that ended", "paced refused,saturated refused,room refused", ""},
+		besides,
 	})
 	return b.String()
 }
@@ -112,8 +115,11 @@ func reportOthers(p plan, chosen []system, r *results) string {
 	}...))
 	r.table(&b, chosen, fmt.Sprintf("slow readers: %d rooms of %d, %d of whom read %d bytes a second; %d messages a second of %d bytes; those who are not slow",
 		slowRooms.conversations, slowRooms.members, slowRooms.slow, slowSpeed, slowRate, slowBytes), append(found("slow"), []line{
+		{"· where nobody is slow, p50", "none slow p50", "%.2f"},
+		{"· p99", "none slow p99", "%.2f"},
 		{"slow readers that were cut off, all rounds together", "slow cut", ""},
 		{"memory that the own processes have more after it, MB", "slow memory", "%.0f"},
+		besides,
 	}...))
 	return b.String()
 }
@@ -148,6 +154,9 @@ func plots(p plan, chosen []system, r *results) string {
 	}
 	return chart.Draw(all)
 }
+
+// besides is what was found where nothing was measured.
+var besides = line{"faults of any kind at other times, of all scenarios: who comes, warms up, is idle or leaves", "besides", ""}
 
 // line is a row: how its median is written; where format is empty it is the sum, of all names between commas.
 type line struct{ title, name, format string }

@@ -250,7 +250,30 @@ func (t *trial) with(ctx context.Context, c crowd, do func(*bench.Child) error) 
 		return err
 	}
 	defer func() { t.left = time.Now() }()
-	return client.Ask(converse.Command{Do: "leave"}, &struct{}{})
+	var found converse.Faults
+	if err := client.Ask(converse.Command{Do: "leave"}, &found); err != nil {
+		return err
+	}
+	t.besides(found)
+	return nil
+}
+
+// besides notes faults that are no measured order's.
+func (t *trial) besides(f converse.Faults) {
+	t.note("besides", float64(f.All()))
+	if !f.None() {
+		say("%s, besides: %+v", t.system.name, f)
+	}
+}
+
+// warmed has the client send, and measures nothing.
+func (t *trial) warmed(client *bench.Child, o converse.Order) error {
+	var h converse.Heard
+	if err := client.Ask(converse.Command{Do: "run", Order: o}, &h); err != nil {
+		return err
+	}
+	t.besides(h.Faults)
+	return nil
 }
 
 const (

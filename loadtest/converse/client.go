@@ -69,7 +69,10 @@ type Faults struct {
 }
 
 // None tells that there was none.
-func (f Faults) None() bool { return f.Lost+f.Duplicated+f.Reordered+f.Altered+f.Refused == 0 }
+func (f Faults) None() bool { return f.All() == 0 }
+
+// All is how many there were.
+func (f Faults) All() int64 { return f.Lost + f.Duplicated + f.Reordered + f.Altered + f.Refused }
 
 type faultKind int
 
@@ -119,7 +122,7 @@ func (l *client) do(c Command) (any, error) {
 		return l.sample, nil
 	case "leave":
 		l.leave()
-		return struct{}{}, nil
+		return l.found(), nil
 	}
 	return nil, errors.New("not a command of the client: " + c.Do)
 }
@@ -254,15 +257,20 @@ func (l *client) run(o Order) (Heard, error) {
 	for l.absent.Load() > 0 {
 		time.Sleep(time.Millisecond)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	faults := l.faults
+	faults := l.found()
 	faults.Lost += lost
-	l.faults = Faults{}
 	return Heard{
 		Outcome: Outcome{r.count.Load(), lost, time.Duration(r.last.Load()).Seconds(), r.heard.quantiles()},
 		Acked:   r.acked.quantiles(), Faults: faults, Back: r.away.count(), Away: r.away.quantiles(),
 	}, nil
+}
+
+// found are the faults that nobody has been told of yet.
+func (l *client) found() (f Faults) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f, l.faults = l.faults, f
+	return f
 }
 
 func (l *client) leave() {

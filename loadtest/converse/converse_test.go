@@ -104,34 +104,47 @@ func TestBareServerAndClient(t *testing.T) {
 	if got := answers[5].(Heard); got.Back != 0 {
 		t.Errorf("%d came back that had not gone", got.Back)
 	}
-	l.talks[0].heard(word{n: 1}, false)
-	l.talks[0].acknowledged(1, true)
-	e := &ear{talk: l.talks[0], member: 1, at: position{last: 4}}
-	for _, n := range []string{"00000006", "00000005"} {
-		_ = e.frame([]byte(strings.Replace(DefaultSamples().Message, "00000001", n, 1)))
+	if f := ask(t, l, Command{Do: "leave"})[0].(Faults); !f.None() {
+		t.Errorf("%+v", f)
 	}
-	_ = e.frame([]byte(`42/chat,["exception",{}]`))
-	// once more, and two never sent; acknowledged twice, and an exception; the older after the newer
-	if f := l.faults; f.Duplicated != 3 || f.Refused != 2 || f.Reordered != 1 || len(f.First) != 6 {
-		t.Errorf("%+v", l.faults)
-	}
-	ask(t, l, Command{Do: "leave"})
 }
 
-// TestWhatCameIsRead: another text than was sent is noticed, another conversation, and none.
-func TestWhatCameIsRead(t *testing.T) {
-	l := &client{dialect: socketIO{}}
-	talk := &talk{client: l, id: "c", sent: map[int64]*pending{9: {run: &run{}, left: 10}}}
-	right := `42/chat,["new:message",{"conversationId":"c","message":"` + TextOf(9) + `"}]`
-	for i, frame := range []string{
-		right, strings.Replace(right, "much is it", "much was it", 1), strings.Replace(right, `?"`, `"`, 1), strings.Replace(right, `"c"`, `"d"`, 1),
-		strings.Replace(right, "conversationId", "room", 1), strings.Replace(right, " is\"}", "\"}", 1),
+// TestEachFaultIsFoundOnce has members of a room hear what they should not.
+func TestEachFaultIsFoundOnce(t *testing.T) {
+	frame := func(n int64) string {
+		return `42/chat,["new:message",{"conversationId":"c","message":"` + TextOf(n) + `"}]`
+	}
+	ack := func(n int, body string) string { return fmt.Sprintf(`43/chat,%d[%s]`, n, body) }
+	for name, c := range map[string]struct {
+		heard []string // by the first recipient, after messages 1 and 2 were sent
+		want  Faults
+	}{
+		"both":                      {[]string{frame(1), frame(2)}, Faults{Lost: 2}}, // nobody else has heard them
+		"twice":                     {[]string{frame(1), frame(1)}, Faults{Lost: 2, Duplicated: 1}},
+		"twice, later":              {[]string{frame(1), frame(2), frame(1)}, Faults{Lost: 2, Duplicated: 1}},
+		"the older after the newer": {[]string{frame(2), frame(1)}, Faults{Lost: 2, Reordered: 1}},
+		"another text":              {[]string{strings.Replace(frame(1), "much is it", "much was it", 1)}, Faults{Lost: 2, Altered: 1}},
+		"a text that is cut":        {[]string{strings.Replace(frame(1), ` is"}`, `"}`, 1)}, Faults{Lost: 2, Altered: 1}},
+		"a number nobody sent":      {[]string{strings.Replace(frame(1), "00000001", "90000001", 1), frame(2)}, Faults{Lost: 2, Altered: 1}},
+		"another conversation":      {[]string{strings.Replace(frame(1), `"c"`, `"d"`, 1)}, Faults{Lost: 2, Altered: 1}},
+		"no conversation":           {[]string{strings.Replace(frame(1), "conversationId", "room", 1)}, Faults{Lost: 2, Altered: 1}},
+		"an exception":              {[]string{`42/chat,["exception",{}]`}, Faults{Lost: 2, Refused: 1}},
+		"refused":                   {[]string{ack(1, `{"ok":false}`)}, Faults{Lost: 1, Refused: 1}},
+		"acknowledged twice":        {[]string{ack(1, `{"ok":true}`), ack(1, `{"ok":true}`)}, Faults{Lost: 2, Refused: 1}},
 	} {
-		l.faults = Faults{}
-		e := &ear{talk: talk, member: 1, at: position{last: 8}}
-		_ = e.frame([]byte(frame))
-		if altered := frame != right; altered != (l.faults.Altered == 1) || altered == l.faults.None() {
-			t.Errorf("%d: %s: %+v", i, frame, l.faults)
+		r := &run{order: Order{PerSecond: 1}, acked: newLatencies(), heard: newLatencies()}
+		l := &client{dialect: socketIO{}}
+		talk := &talk{client: l, id: "c", recipients: 2, n: 2, sent: map[int64]*pending{1: {run: r, left: 2}, 2: {run: r, left: 2}}}
+		r.under.enter()
+		r.under.enter()
+		e := &ear{talk: talk, member: 1}
+		for _, f := range c.heard {
+			_ = e.frame([]byte(f))
+		}
+		got := l.found()
+		got.Lost, got.First = r.under.under.Load(), nil
+		if fmt.Sprint(got) != fmt.Sprint(c.want) {
+			t.Errorf("%s: %+v", name, got)
 		}
 	}
 }

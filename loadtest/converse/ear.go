@@ -52,7 +52,9 @@ func (e *ear) frame(frame []byte) error {
 			if e.member == 0 && w.n == 1 {
 				c.keep(func(s *Samples) { s.Message = string(frame) })
 			}
-			e.hear(w)
+			if !e.slow {
+				e.talk.told(w, e)
+			}
 		case pinged:
 			e.conn.Queue("{}")
 		case wrong:
@@ -60,20 +62,4 @@ func (e *ear) frame(frame []byte) error {
 		}
 	})
 	return nil
-}
-
-func (e *ear) hear(w word) {
-	if e.slow {
-		return
-	}
-	if w.n == e.at.last {
-		e.talk.client.fault(duplicated, "%s: message %d came twice", e.talk.id, w.n)
-		return
-	}
-	// What is left out comes late, or is missed in the end.
-	if w.n < e.at.last || w.seq != 0 && w.seq != w.n {
-		e.talk.client.fault(reordered, "%s: message %d with seq %d came after %d", e.talk.id, w.n, w.seq, e.at.last)
-	}
-	e.at.last = max(e.at.last, w.n)
-	e.talk.heard(w, e.member == 0)
 }

@@ -1,6 +1,7 @@
 package converse
 
 import (
+	"math/big"
 	"sync"
 	"time"
 
@@ -21,11 +22,11 @@ type talk struct {
 
 // pending is a message that somebody is still to hear of.
 type pending struct {
-	due    time.Time
-	run    *run
-	acked  bool
-	echoed bool // its sender has heard it, too
-	left   int  // recipients
+	due   time.Time
+	run   *run
+	acked bool
+	heard big.Int // a bit for each member
+	left  int     // recipients
 }
 
 // say sends the next message of a conversation. They are sent in the order of their numbers.
@@ -48,40 +49,47 @@ func (t *talk) acknowledged(n int64, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := t.sent[n]
-	if p == nil || p.acked || !ok {
-		t.client.fault(refused, "message %d of %s: acknowledged with %v, expected: %v", n, t.id, ok, p != nil && !p.acked)
-		return
+	switch {
+	case p == nil || p.acked:
+		t.client.fault(refused, "message %d of %s: acknowledged once too often, or never sent", n, t.id)
+	case !ok:
+		t.client.fault(refused, "message %d of %s", n, t.id)
+		delete(t.sent, n) // nobody is to hear of it
+		p.run.under.leave()
+	default:
+		p.acked = true
+		p.run.acked.since(p.due)
+		t.forget(n, p)
 	}
-	p.acked = true
-	p.run.acked.since(p.due)
-	t.forget(n, p)
 }
 
-// heard notes that somebody was told of a message: its sender or a recipient.
-func (t *talk) heard(w word, sender bool) {
+// told notes that a member was told of a message, which must be what was sent, after those before it, and once.
+func (t *talk) told(w word, e *ear) {
 	t.mu.Lock()
-	p := t.sent[w.n]
-	if p == nil || !sender && p.left == 0 || sender && p.echoed {
+	p, unsent := t.sent[w.n], w.n < 1 || w.n > t.n
+	switch {
+	case w.conversation != nil && string(w.conversation) != t.id, unsent, p != nil && !isText(w.text, w.n, p.run.order.text()):
 		t.mu.Unlock()
-		t.client.fault(duplicated, "message %d of %s came once too often, or was never sent", w.n, t.id)
+		t.client.fault(altered, "%s: %q of %q", t.id, w.text, w.conversation)
 		return
-	}
-	if !isText(w.text, w.n, p.run.order.text()) || w.conversation != nil && string(w.conversation) != t.id {
-		t.client.fault(altered, "message %d of %s came as %q of %q", w.n, t.id, w.text, w.conversation)
-	}
-	if sender {
-		p.echoed = true
-		t.forget(w.n, p)
+	case p == nil || p.heard.Bit(e.member) == 1:
 		t.mu.Unlock()
+		t.client.fault(duplicated, "message %d of %s", w.n, t.id)
 		return
+	case w.n < e.at.last || w.seq != 0 && w.seq != w.n:
+		t.client.fault(reordered, "%s: message %d with seq %d came after %d", t.id, w.n, w.seq, e.at.last)
 	}
-	p.left--
-	complete := p.left == 0
+	e.at.last = max(e.at.last, w.n)
+	p.heard.SetBit(&p.heard, e.member, 1)
+	if e.member > 0 {
+		p.left--
+	}
+	complete := e.member > 0 && p.left == 0
 	if complete {
 		p.run.heard.since(p.due)
 		p.run.last.Store(int64(time.Since(p.run.start)))
-		t.forget(w.n, p)
 	}
+	t.forget(w.n, p)
 	r := p.run
 	t.mu.Unlock()
 	if complete && r.order.PerSecond == 0 && !r.stopping.Load() {
@@ -91,9 +99,9 @@ func (t *talk) heard(w word, sender bool) {
 	}
 }
 
-// forget drops a message of which nothing more is to come. t.mu is held.
+// forget drops a message of which nothing more is to come: the sender has heard it, too. t.mu is held.
 func (t *talk) forget(n int64, p *pending) {
-	if p.acked && p.echoed && p.left == 0 {
+	if p.acked && p.left == 0 && p.heard.Bit(0) == 1 {
 		delete(t.sent, n)
 		p.run.under.leave()
 	}

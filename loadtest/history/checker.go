@@ -40,6 +40,7 @@ type Checker struct {
 	now           *Event // the event that is being taken, nil at the end
 	end           time.Duration
 	settled       bool // everything has come to rest, or was given up
+	complete      bool // everything was read back
 	devices       map[string]*device
 	conversations map[uuid.UUID]*conversation
 	order         []*conversation // as they were first heard of
@@ -132,6 +133,8 @@ func (c *Checker) Add(e Event) {
 			c.verdict.Incomplete = append(c.verdict.Incomplete, "what was found may still have been under way: "+e.Note)
 		}
 		c.verdict.Remarks = append(c.verdict.Remarks, e)
+	case Complete:
+		c.complete = true
 	default:
 		c.about(c.conversation(e.Conversation), d, &e)
 	}

@@ -2,6 +2,7 @@ package history
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -110,7 +111,21 @@ func edit(t *testing.T, text string, changes ...string) string {
 	return text
 }
 
+// judge checks events that are all that there was.
 func judge(t *testing.T, events []Event) Verdict {
+	t.Helper()
+	return judgeAsIs(t, whole(events))
+}
+
+func whole(events []Event) []Event {
+	complete := Event{Kind: Complete}
+	if len(events) > 0 {
+		complete.At = events[len(events)-1].At
+	}
+	return append(slices.Clone(events), complete)
+}
+
+func judgeAsIs(t *testing.T, events []Event) Verdict {
 	t.Helper()
 	v, err := Check(Slice(events), Options{})
 	if err != nil {
@@ -274,11 +289,14 @@ func TestTolerated(t *testing.T) {
 }
 
 func TestIncomplete(t *testing.T) {
-	if v := judge(t, script(t, edit(t, story, "end last=6", ""))); v.Clean() || v.ExitCode() != 2 {
+	if v := judge(t, script(t, edit(t, story, "end last=6", ""))); v.Clean() || v.ExitCode() != 2 || v.Counts.Acked != 6 {
 		t.Errorf("a history that was not read back: %+v", v)
 	}
 	if v := judge(t, script(t, edit(t, story, "settled wait=20s outcome=ok", "settled"))); v.Clean() || v.ExitCode() != 2 {
 		t.Errorf("a history that was read back before everything was at rest: %+v", v)
+	}
+	if v := judgeAsIs(t, script(t, story)); v.Clean() || v.ExitCode() != 2 {
+		t.Errorf("a history that was cut: %+v", v)
 	}
 	if v := judge(t, nil); v.Clean() || v.ExitCode() != 2 {
 		t.Errorf("an empty history: %+v", v)

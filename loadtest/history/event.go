@@ -59,12 +59,14 @@ const (
 	Inbox
 	// Remark: something for people, such as a fault that was made.
 	Remark
+	// Complete: everything was read back; nothing follows.
+	Complete
 	kinds
 )
 
 var kindNames = [kinds]string{
 	"", "connected", "disconnected", "joined", "left", "send", "answer", "conflict", "shown", "paged", "looked", "notified",
-	"mark", "marked", "seen", "admitting", "admitted", "expelling", "expelled", "settled", "stored", "end", "inbox", "remark",
+	"mark", "marked", "seen", "admitting", "admitted", "expelling", "expelled", "settled", "stored", "end", "inbox", "remark", "complete",
 }
 
 func (k Kind) String() string {

@@ -69,6 +69,15 @@ func (w *Writer) Record(e Event) {
 	w.err = err
 }
 
+// Flush writes what is buffered, for whoever ends the process.
+func (w *Writer) Flush() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		w.err = w.out.Flush()
+	}
+}
+
 // Close writes what is buffered and tells what failed since the beginning.
 func (w *Writer) Close() error {
 	w.mu.Lock()

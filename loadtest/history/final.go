@@ -40,6 +40,9 @@ func (c *Checker) Verdict() Verdict {
 	if len(c.order) == 0 {
 		c.verdict.Incomplete = append(c.verdict.Incomplete, "there is no conversation in it")
 	}
+	if !c.complete {
+		c.verdict.Incomplete = append(c.verdict.Incomplete, "it ends before everything was read back")
+	}
 	unread := 0
 	for _, cv := range c.order {
 		if c.opts.Unkept {
@@ -48,6 +51,9 @@ func (c *Checker) Verdict() Verdict {
 		}
 		if !cv.ended {
 			unread++
+			for _, m := range cv.messages {
+				c.count(m)
+			}
 			continue
 		}
 		c.settle(cv)

@@ -58,7 +58,7 @@ func TestWhatIsNotKept(t *testing.T) {
 		{"to one who had gone", []string{"disconnected sam2", "disconnected sam2\n\tshown  sam2 m1"}, map[Fault]int{Uninvited: 1}},
 		{"another body", []string{"shown  sam1 m4", "shown  sam1 m4 body=9"}, map[Fault]int{Altered: 1, Lost: 1}},
 	} {
-		v, err := Check(Slice(script(t, edit(t, unkept, c.changes...))), Options{Unkept: true})
+		v, err := Check(Slice(whole(script(t, edit(t, unkept, c.changes...)))), Options{Unkept: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,7 +31,7 @@ func drawn(t *rapid.T) func(int) int {
 func TestCleanIsClean(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := play(drawn(t), rapid.IntRange(1, 3).Draw(t, "conversations"), rapid.IntRange(20, 300).Draw(t, "steps"))
-		v, err := Check(Slice(events), Options{})
+		v, err := Check(Slice(whole(events)), Options{})
 		if err != nil || !v.Clean() {
 			var b strings.Builder
 			v.Print(&b)
@@ -477,7 +477,7 @@ func TestEveryMutantIsCaught(t *testing.T) {
 					continue
 				}
 				made++
-				v, err := Check(Slice(events), Options{})
+				v, err := Check(Slice(whole(events)), Options{})
 				if err != nil {
 					t.Fatal(err)
 				}

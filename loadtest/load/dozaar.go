@@ -28,6 +28,9 @@ type Dozaar struct {
 	known    atomic.Bool // to the product: it has taken a token
 }
 
+// firstAnswer is how long a product that has never answered is waited for.
+const firstAnswer = 30 * time.Second
+
 // NewDozaar is one behind these base URLs. The secret signs tokens, HS256.
 func NewDozaar(gateways []string, secret []byte) *Dozaar {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -61,15 +64,16 @@ func (a *Dozaar) service() string { return a.token(Member{uuid.Max, "loadtest"},
 
 func (a *Dozaar) gateway() string { return a.gateways[a.next.Add(1)%uint64(len(a.gateways))] }
 
-// insist repeats what may be repeated until it is done or ctx ends. A secret that has never been good is not tried again.
+// insist repeats what may be repeated until it is done or ctx ends. A secret that has never been good is not tried again, and who has
+// never answered not for long.
 func (a *Dozaar) insist(ctx context.Context, do func(gateway string) error) error {
-	for {
+	for began := time.Now(); ; {
 		err := do(a.gateway())
 		switch {
 		case err == nil:
 			a.known.Store(true)
 			return nil
-		case errors.Is(err, client.ErrUnauthorized) && !a.known.Load():
+		case !a.known.Load() && (errors.Is(err, client.ErrUnauthorized) || time.Since(began) > firstAnswer):
 			return err
 		}
 		select {

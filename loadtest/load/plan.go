@@ -134,7 +134,7 @@ func (p *Plan) validate() error {
 	case p.Burst.Every > 0 && (p.Burst.For <= 0 || p.Burst.For > p.Burst.Every || p.Burst.Times <= 0):
 		return errors.New("a burst must have burst-times above 0, and be over before the next one: burst-for")
 	case p.Deploy > 0 && p.Restart == nil:
-		return errors.New("nobody says how a gateway is started again")
+		return errors.New("--deploy-every needs --restart, which says how a gateway is started again")
 	case p.Slow > 0 && p.Speed <= 0:
 		return errors.New("slow devices read something: slow-speed must be above 0")
 	}

@@ -24,8 +24,6 @@ func (r *run) readBack(ctx context.Context) error {
 	if r.archive == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.Settle+marksWithin)
-	defer cancel()
 	marks := map[markKey]int64{} // that must have been reached
 	for _, u := range r.users {
 		for _, d := range u.devices {

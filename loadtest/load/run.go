@@ -71,6 +71,7 @@ func (r *run) record(e history.Event) {
 func (r *run) play(ctx context.Context) error {
 	r.abilities()
 	r.world()
+	fmt.Fprintf(r.Out, "making %d conversations, and connecting %d devices\n", len(r.conversations), len(r.devices))
 	preparing, prepared := r.untilEnough(ctx)
 	defer prepared()
 	if err := r.create(preparing); err != nil {
@@ -87,13 +88,24 @@ func (r *run) play(ctx context.Context) error {
 		return err
 	}
 	r.watch.full()
-	fmt.Fprintf(r.Out, "%d devices in %d conversations\n", len(r.devices), len(r.conversations))
+	fmt.Fprintln(r.Out, "all are there; the load begins")
 	if err := r.loaded(ctx); err != nil {
 		return err
 	}
+	fmt.Fprintln(r.Out, "the load is over; waiting until everything has come to rest")
 	r.latecomers(ctx)
-	r.settle(ctx)
-	return r.readBack(ctx)
+	within := r.Settle + marksWithin
+	if !r.settle(ctx) {
+		within = marksWithin // it may be gone for good
+	}
+	fmt.Fprintln(r.Out, "reading everything back")
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	if err := r.readBack(ctx); err != nil {
+		return err
+	}
+	r.record(history.Event{Kind: history.Complete})
+	return nil
 }
 
 // loaded makes the load for as long as planned, with what is to happen during it.
@@ -109,7 +121,11 @@ func (r *run) loaded(ctx context.Context) error {
 	group, loading := errgroup.WithContext(loading)
 	group.Go(func() error { return r.load(loading) })
 	group.Go(func() error {
-		r.watch.run(loading, progress(r.Out, onTerminal(r.Out), r.Duration, &r.stats))
+		tell := progress(r.Out, onTerminal(r.Out), r.Duration, &r.stats)
+		r.watch.run(loading, func(m Moment) {
+			tell(m)
+			r.writer.Flush()
+		})
 		return nil
 	})
 	if r.During != nil {

@@ -23,8 +23,8 @@ const (
 )
 
 // settle waits until everything that was asked is answered and every device has been shown everything, and then
-// until nothing changes. Where nothing gets any further within the plan's bound it goes on all the same, and says why.
-func (r *run) settle(ctx context.Context) {
+// until nothing changes. Where nothing gets any further within the plan's bound it gives up, and says why.
+func (r *run) settle(ctx context.Context) bool {
 	began := time.Now()
 	for _, d := range r.devices {
 		d.Hurry()
@@ -66,7 +66,7 @@ func (r *run) settle(ctx context.Context) {
 		}
 		if time.Since(moved) > r.Settle && why != "" || ctx.Err() != nil {
 			r.settled(history.Unknown, "gave up settling after %s: %s", time.Since(began).Round(time.Second/10), why)
-			return
+			return false
 		}
 		select {
 		case <-ctx.Done():
@@ -74,6 +74,7 @@ func (r *run) settle(ctx context.Context) {
 		}
 	}
 	r.settled(history.OK, "settled after %s", quiet.Sub(began).Round(time.Second/10))
+	return true
 }
 
 // progressed grows with everything that gets further.

@@ -22,6 +22,8 @@ type Course struct {
 	Seconds    float64   `json:"seconds"`           // that were measured, without the warming up
 	Messages   int64     `json:"messages"`          // acknowledged meanwhile
 	Deliveries int64     `json:"deliveries"`        // shown to devices meanwhile
+	Due        int64     `json:"due"`               // that were to be sent meanwhile: who has no answer is in no latency
+	Busy       float64   `json:"busyCores"`         // of the machine, on average, whoever used them; 0: nobody can tell
 	Late       Quantiles `json:"late"`              // how long after it was due a message was given to its device: the generator's own doing, warming up included
 	Costs      []Cost    `json:"costs"`
 	Moments    []Moment  `json:"moments"` // warming up included
@@ -104,6 +106,7 @@ type watch struct {
 
 	began, last time.Time
 	before      counters
+	busy        float64 // seconds of the machine's processors, at the last look
 	course      Course
 }
 
@@ -192,6 +195,7 @@ func (w *watch) begin() {
 		p.look()
 	}
 	w.meter.Lately()
+	w.busy, _ = bench.BusySeconds()
 	w.began, w.before = time.Now(), w.count()
 	w.last, w.course.Began = w.began, w.began
 }
@@ -221,8 +225,11 @@ func (w *watch) moment(now time.Time) Moment {
 		Reconnects: rate(after.reconnects, b.reconnects), Errors: rate(after.errors, b.errors), Processes: map[string]Usage{},
 	}
 	measured := w.last.Sub(w.began) >= w.warm
+	busy, _ := bench.BusySeconds()
 	if measured {
 		w.course.Seconds += seconds
+		w.course.Busy += busy - w.busy // seconds, until the end
+		w.course.Due += after.due - b.due
 		w.course.Messages += after.acked - b.acked
 		w.course.Deliveries += after.shown - b.shown
 	}
@@ -233,7 +240,7 @@ func (w *watch) moment(now time.Time) Moment {
 			w.processes[name].cost.CPU += used
 		}
 	}
-	w.last, w.before = now, after
+	w.last, w.before, w.busy = now, after, busy
 	w.course.Moments = append(w.course.Moments, m)
 	return m
 }
@@ -242,6 +249,7 @@ func (w *watch) moment(now time.Time) Moment {
 func (w *watch) end(devices int) Course {
 	c := w.course
 	c.Devices, c.Late = devices, w.meter.late.quantiles(false)
+	c.Busy /= max(c.Seconds, 1e-9)
 	for _, name := range w.names {
 		cost := w.processes[name].cost
 		if c.Messages > 0 {

@@ -74,10 +74,18 @@ type series struct {
 }
 
 func waits(of func(load.Moment) load.Quantiles) []series {
+	line := func(name string, which func(load.Quantiles) time.Duration) series {
+		return series{name, func(m load.Moment) float64 {
+			if of(m).Count == 0 {
+				return math.NaN() // nobody waited, or in vain
+			}
+			return which(of(m)).Seconds()
+		}}
+	}
 	return []series{
-		{"p50", func(m load.Moment) float64 { return of(m).P50.Seconds() }},
-		{"p99", func(m load.Moment) float64 { return of(m).P99.Seconds() }},
-		{"most", func(m load.Moment) float64 { return of(m).Max.Seconds() }},
+		line("p50", func(q load.Quantiles) time.Duration { return q.P50 }),
+		line("p99", func(q load.Quantiles) time.Duration { return q.P99 }),
+		line("most", func(q load.Quantiles) time.Duration { return q.Max }),
 	}
 }
 
@@ -128,7 +136,8 @@ pre { background: #f6f6f6; padding: 1em; overflow-x: auto }
 {{with .Summary.Course}}
 <p class="verdict">{{if $.Clean}}Clean: nothing lost, twice, out of order, missing or made up.{{else}}Not clean: see the verdict below.{{end}}</p>
 <p>{{$.Summary.Target}} at {{range $.Summary.Gateways}}{{.}} {{end}}, begun {{.Began.UTC.Format "2006-01-02 15:04:05"}} UTC, with {{.Devices}} devices.
-Measured for {{each .Seconds}} s: {{.Messages}} messages acknowledged ({{rate .Messages .Seconds}}/s), {{.Deliveries}} deliveries ({{rate .Deliveries .Seconds}}/s).</p>
+Measured for {{each .Seconds}} s: {{.Due}} messages due, {{.Messages}} acknowledged ({{rate .Messages .Seconds}}/s), {{.Deliveries}} deliveries ({{rate .Deliveries .Seconds}}/s).
+Who has no answer is in no latency. {{each .Busy}} of the machine's cores were in use, by whomever.</p>
 {{range .LeftOut}}<p>Left out, for the target cannot do it: {{.}}.</p>{{end}}
 <table>
 <tr><th>ms, from when it was due</th><th>count</th><th>p50</th><th>p90</th><th>p99</th><th>p99.9</th><th>most</th></tr>

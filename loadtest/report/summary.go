@@ -27,6 +27,16 @@ const (
 	PageFile    = "report.html"
 )
 
+// Remove removes both from a folder, if they are there.
+func Remove(folder string) error {
+	for _, name := range []string{SummaryFile, PageFile} {
+		if err := os.Remove(filepath.Join(folder, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
 // Write puts the summary and the page into a folder that is there.
 func (s Summary) Write(folder string) error {
 	text, err := json.MarshalIndent(s, "", "  ")

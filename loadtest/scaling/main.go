@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/dozaar/dozaar/loadtest/bench"
@@ -49,6 +50,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	text, costs := tables(measured), derive(measured)
+	costs.Machine = bench.Machine()
 	projected := "Projected:\n\n" + costs.table() + "\n" + projections(costs)
 	fmt.Fprintln(out, text+"\n"+projected)
 	if quick {
@@ -87,6 +89,7 @@ func size(args []string, out io.Writer) error {
 	if err := json.Unmarshal(encoded, &c); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
+	fmt.Fprintf(out, "By %s, measured on: %s.\n\n", file, strings.Join(c.Machine, "; "))
 	fmt.Fprint(out, c.table(), "\n", projection([]market{m}, c))
 	return nil
 }

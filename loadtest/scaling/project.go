@@ -22,6 +22,8 @@ type costs struct {
 	StoreMember     float64 `json:"cassandraMember"`
 	RedisMessage    float64 `json:"redisMessage"`
 	RedisSocket     float64 `json:"redisSocket"` // is open for a second
+
+	Machine []string `json:"machine"` // on which this was measured
 }
 
 // derive takes the costs from what was measured.
@@ -90,7 +92,11 @@ func (c costs) table() string {
 		{"a message, in Redis", 1e6 * c.RedisMessage, "µs"},
 		{"a silent socket, in Redis and presence, for a minute", 60e6 * c.RedisSocket, "µs"},
 	} {
-		fmt.Fprintf(&out, "| %s | %.1f %s |\n", row.what, row.value, row.unit)
+		cost := fmt.Sprintf("%.1f %s", row.value, row.unit)
+		if strings.HasPrefix(cost, "0.0 ") {
+			cost = "too little to be seen"
+		}
+		fmt.Fprintf(&out, "| %s | %s |\n", row.what, cost)
 	}
 	return out.String()
 }

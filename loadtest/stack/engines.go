@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -67,6 +68,9 @@ func (e *Engines) script(ctx context.Context, do ...string) error {
 		cache = given
 	}
 	cmd.Env = append(os.Environ(), "DOZAAR_ENGINES_DIR="+e.dir, "DOZAAR_ENGINES_CACHE="+cache, "ENGINES=", "ENGINES_REDIS=") // a node each
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}                                                                    // a second Ctrl-C is not to end what removes the engines
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = time.Minute
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Run(); err != nil {

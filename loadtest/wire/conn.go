@@ -14,9 +14,10 @@ const (
 	connectWithin = 10 * time.Second
 	// readBuffer is what a connection reads with at first; it grows for a larger message.
 	readBuffer = 4096
-	// slowBuffer is what the kernel reads for a connection that reads slowly. With less, Linux drops acknowledgements that come with data.
-	slowBuffer = 16 << 10
 )
+
+// SlowBuffer is what the kernel reads for a connection that reads slowly. With less, Linux drops acknowledgements that come with data.
+const SlowBuffer = 16 << 10
 
 // Conn is one connection. Read and Expect are for one goroutine, the rest for any.
 type Conn struct {
@@ -48,7 +49,7 @@ func Dial(ctx context.Context, to Target) (*Conn, error) {
 	}
 	c := &Conn{net: nc, buf: make([]byte, readBuffer), speed: to.Speed}
 	if tcp, ok := nc.(*net.TCPConn); ok && to.Speed > 0 {
-		_ = tcp.SetReadBuffer(slowBuffer) // or the kernel would read for it
+		_ = tcp.SetReadBuffer(SlowBuffer) // or the kernel would read for it
 	}
 	_ = nc.SetDeadline(time.Now().Add(connectWithin))
 	if err := c.handshake(to); err != nil {
