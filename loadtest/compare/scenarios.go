@@ -183,7 +183,7 @@ var slowRooms = crowd{conversations: 4, members: 50, slow: 5}
 // What comes for a slow reader is more than the kernel's buffers take, so it is the server that has to deal with the rest.
 const (
 	slowSpeed  = 2000
-	slowRate   = 100
+	slowRate   = 150
 	slowBytes  = 4000 // of a message's text
 	slowLength = 6    // times of others
 )
