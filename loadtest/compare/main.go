@@ -71,39 +71,9 @@ func command(args []string) error {
 	if *bare {
 		return serveBare(ctx, os.Getenv("LISTEN"))
 	}
-	chosen := systems()
-	quick, full := os.Getenv("QUICK") == "1", os.Getenv("FULL") == "1"
-	publish := !quick
-	if list := strings.Split(*wanted, ","); !slices.Equal(list, names(chosen)) {
-		publish = false
-		chosen = slices.DeleteFunc(chosen, func(s system) bool { return !slices.Contains(list, s.name) })
-		if len(chosen) != len(list) {
-			return fmt.Errorf("-systems: there are %s", strings.Join(names(systems()), ", "))
-		}
-	}
-	p := fullPlan()
-	if quick {
-		p = quickPlan()
-	}
-	if full {
-		p.rounds, p.scenarios = max(5*p.rounds/3, 1), scenarios()
-	}
-	if p.rate = max(p.rate, *rate); *rate < 0 || *rate != *rate || *rate > mostRate {
-		return fmt.Errorf("-rate is %g: from 0 to %d", *rate, mostRate)
-	}
-	if *only == "others" {
-		p.scenarios = others()
-	} else if *only != "" {
-		publish = false
-		if p.scenarios = slices.DeleteFunc(scenarios(), func(s scenario) bool { return s.name != *only }); len(p.scenarios) == 0 {
-			return fmt.Errorf("-scenario: there is no %q", *only)
-		}
-	}
-	if !p.plays("marketplace") {
-		p.rate = 1 // there is none
-	}
-	if quick {
-		say("QUICK=1 shows that it runs: one short round, the first system on cold engines; its figures say nothing")
+	chosen, p, publish, err := chooses(*wanted, *only, *rate)
+	if err != nil {
+		return err
 	}
 	r, p, err := measure(ctx, p, chosen)
 	if r == nil {
@@ -115,26 +85,69 @@ func command(args []string) error {
 	if publish = publish && err == nil; !publish {
 		say("this is printed only")
 	}
+	return errors.Join(err, tell(p, chosen, r, publish))
+}
+
+// chooses is what is measured, and whether the pages get it: only where it is all that they tell of.
+func chooses(wanted, only string, rate float64) (chosen []system, p plan, publish bool, err error) {
+	quick, full := os.Getenv("QUICK") == "1", os.Getenv("FULL") == "1"
+	chosen, p, publish = systems(), fullPlan(), !quick
+	if list := strings.Split(wanted, ","); !slices.Equal(list, names(chosen)) {
+		publish = false
+		chosen = slices.DeleteFunc(chosen, func(s system) bool { return !slices.Contains(list, s.name) })
+		if len(chosen) != len(list) {
+			return nil, p, false, fmt.Errorf("-systems: there are %s", strings.Join(names(systems()), ", "))
+		}
+	}
+	if quick {
+		say("QUICK=1 shows that it runs: one short round, the first system on cold engines; its figures say nothing")
+		p = quickPlan()
+	}
+	if full {
+		p.rounds, p.scenarios = max(5*p.rounds/3, 1), scenarios()
+	}
+	if !(rate >= 0 && rate <= mostRate) { // NaN is neither
+		return nil, p, false, fmt.Errorf("-rate is %g: from 0 to %d", rate, mostRate)
+	}
+	if rate > 0 {
+		p.rate = rate
+	}
+	switch {
+	case only == "others":
+		p.scenarios = others()
+	case only != "":
+		publish = false
+		if p.scenarios = slices.DeleteFunc(scenarios(), func(s scenario) bool { return s.name != only }); len(p.scenarios) == 0 {
+			return nil, p, false, fmt.Errorf("-scenario: there is no %q", only)
+		}
+	}
+	if !p.plays("marketplace") {
+		p.rate = 1 // there is none
+	}
+	return chosen, p, publish, nil
+}
+
+// tell prints what was measured, and publishes it.
+func tell(p plan, chosen []system, r *results, publish bool) (err error) {
 	if slices.ContainsFunc(p.scenarios, func(s scenario) bool { return s.other }) {
 		text := reportOthers(p, chosen, r)
 		fmt.Println(text)
 		if publish {
-			err = bench.Publish(page, "others", text) // there was no error before
+			err = bench.Publish(page, "others", text)
 		}
 	}
 	if slices.ContainsFunc(p.scenarios, func(s scenario) bool { return !s.other }) {
 		text := report(p, chosen, r)
 		fmt.Println(text)
-		if !publish {
-			if len(r.cpu) > 0 {
-				fmt.Println(explanation(r))
-			}
-			return err
+		if publish {
+			return errors.Join(err,
+				bench.Publish(profile, "measured", explanation(r)),
+				os.WriteFile(picture, []byte(plots(p, chosen, r)), 0o644), //nolint:gosec // for everybody
+				bench.Publish(page, "measured", "![the figures that matter most](comparison.svg)\n\n"+text))
 		}
-		err = errors.Join(err,
-			bench.Publish(profile, "measured", explanation(r)),
-			os.WriteFile(picture, []byte(plots(p, chosen, r)), 0o644), //nolint:gosec // for everybody
-			bench.Publish(page, "measured", "![the figures that matter most](comparison.svg)\n\n"+text))
+		if len(r.cpu) > 0 {
+			fmt.Println(explanation(r))
+		}
 	}
 	return err
 }

@@ -96,7 +96,7 @@ func (r *run) play(ctx context.Context) error {
 	r.latecomers(ctx)
 	within := r.Settle + marksWithin
 	if !r.settle(ctx) {
-		within = marksWithin // it may be gone for good
+		within = 2 * marksWithin // it may be gone for good
 	}
 	fmt.Fprintln(r.Out, "reading everything back")
 	ctx, cancel := context.WithTimeout(ctx, within)
