@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"errors"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -50,6 +51,35 @@ func TestCPUSecondsCountsThisProcess(t *testing.T) {
 		}
 	}
 	t.Error("no CPU time was counted while this test used some")
+}
+
+// TestClosing ends a connection of which the client has read nothing.
+func TestClosing(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	client, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	server, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := Closing(listener.Addr().String()); n != 0 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	_ = server.SetWriteDeadline(time.Now().Add(time.Second))
+	for err == nil { // until the kernel takes no more
+		_, err = server.Write(make([]byte, 1<<20))
+	}
+	_ = server.Close()
+	if n, err := Closing(listener.Addr().String()); n != 1 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
 }
 
 func TestMedian(t *testing.T) {

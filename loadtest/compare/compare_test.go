@@ -47,7 +47,7 @@ func TestReportOthers(t *testing.T) {
 	text := reportOthers(fullPlan(), systems(), r)
 	for _, want := range []string{
 		"| · that did not come to all |  | 15 |  |  |  |",
-		"| slow readers that were cut off, all rounds together | 20 |",
+		"| slow readers that were cut off, of 20 in each round | 20 |",
 		"| until the last one is back and has joined, s | 5.7 |",
 		"4 rooms of 50, 5 of whom read 2000 bytes a second",
 	} {

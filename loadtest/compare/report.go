@@ -117,7 +117,7 @@ func reportOthers(p plan, chosen []system, r *results) string {
 		slowRooms.conversations, slowRooms.members, slowRooms.slow, slowSpeed, slowRate, slowBytes), append(found("slow"), []line{
 		{"· where nobody is slow, p50", "none slow p50", "%.2f"},
 		{"· p99", "none slow p99", "%.2f"},
-		{"slow readers that were cut off, all rounds together", "slow cut", ""},
+		{fmt.Sprintf("slow readers that were cut off, of %d in each round", slowRooms.conversations*slowRooms.slow), "slow cut", "%.0f"},
 		{"memory that the own processes have more after it, MB", "slow memory", "%.0f"},
 		besides,
 	}...))

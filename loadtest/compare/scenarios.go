@@ -217,7 +217,15 @@ func (t *trial) slowReaders(ctx context.Context) error {
 			return err
 		}
 		t.note("slow memory", (now-before)/1e6)
-		t.note("slow cut", float64(h.Back))
+		cut := int(h.Back)
+		for _, server := range []string{t.senders, t.recipients} { // who reads slowly learns of it late
+			closing, err := bench.Closing(server)
+			if err != nil {
+				return err
+			}
+			cut += closing
+		}
+		t.note("slow cut", float64(cut))
 		return nil
 	})
 }
