@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -80,6 +81,47 @@ func TestPageHasItsMarks(t *testing.T) {
 	text, err := os.ReadFile("../../" + page)
 	if err != nil || strings.Count(string(text), "<!-- measured: ") != 2 || strings.Count(string(text), "<!-- others: ") != 2 {
 		t.Error(err)
+	}
+}
+
+// TestFullPublishesBoth: what FULL=1 measures goes into both parts of the page, the profile and the picture.
+func TestFullPublishesBoth(t *testing.T) {
+	t.Setenv("FULL", "1")
+	t.Setenv("QUICK", "")
+	chosen, p, publish, err := chooses(strings.Join(names(systems()), ","), "", 0)
+	if err != nil || !publish || p.rounds != 5 || len(p.scenarios) != len(scenarios()) {
+		t.Fatalf("%d rounds of %d scenarios, published: %v, %v", p.rounds, len(p.scenarios), publish, err)
+	}
+	pages := map[string]string{}
+	for _, name := range []string{page, profile} {
+		text, err := os.ReadFile("../../" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages[name] = string(text)
+	}
+	t.Chdir(t.TempDir())
+	if err := os.MkdirAll(filepath.Dir(page), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range pages {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := &results{heap: "what a gateway holds\n", cpu: []string{"what deliver does\n"}}
+	r.add(dozaar, "paced p99", 98765)
+	r.add(dozaar, "storm seconds", 43210)
+	if err := tell(p, chosen, r, publish); err != nil {
+		t.Fatal(err)
+	}
+	for name, words := range map[string][]string{page: {"98765.00", "43210.0"}, profile: {"what a gateway holds", "what deliver does"}, picture: {"<svg"}} {
+		text, err := os.ReadFile(name)
+		for _, word := range words {
+			if err != nil || !strings.Contains(string(text), word) {
+				t.Errorf("%q is not in %s: %v", word, name, err)
+			}
+		}
 	}
 }
 
