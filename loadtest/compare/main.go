@@ -14,6 +14,7 @@
 //
 //	systems.go     what is compared, and how each is started
 //	rounds.go      who is measured when, and how
+//	results.go     what that gave
 //	scenarios.go   what they are put to
 //	report.go      tables
 package main
