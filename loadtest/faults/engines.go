@@ -10,8 +10,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/dozaar/dozaar/loadtest/bench"
 )
 
 // The sets of engines. Embedded ones are in the process of `dozaar all`.
@@ -76,10 +77,7 @@ func (e *engines) script(ctx context.Context, args ...string) error {
 		cache = filepath.Join(filepath.Dir(e.dir), "cache")
 	}
 	cmd.Env = append(os.Environ(), "DOZAAR_ENGINES_DIR="+e.dir, "DOZAAR_ENGINES_CACHE="+cache, "ENGINES="+mode, "ENGINES_REDIS=")
-	// Ctrl-C is ours to pass on: once is enough for `up`, which then ends what it started, and `clean` is not to stop half-way.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = endsWithin
+	bench.Apart(cmd, endsWithin)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %s: %w\n%s", enginesScript, strings.Join(args, " "), err, out)
 	}

@@ -10,8 +10,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/dozaar/dozaar/loadtest/bench"
 )
 
 // Engines are real ones, a node each, started for this benchmark alone and removed with their data after it.
@@ -68,9 +69,7 @@ func (e *Engines) script(ctx context.Context, do ...string) error {
 		cache = given
 	}
 	cmd.Env = append(os.Environ(), "DOZAAR_ENGINES_DIR="+e.dir, "DOZAAR_ENGINES_CACHE="+cache, "ENGINES=", "ENGINES_REDIS=") // a node each
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}                                                                    // a second Ctrl-C is not to end what removes the engines
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = time.Minute
+	bench.Apart(cmd, time.Minute)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Run(); err != nil {
