@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"syscall"
 	"time"
 )
 
@@ -22,7 +21,6 @@ func SleepUntil(ctx context.Context, due time.Time) {
 		}
 	}
 	for wait := time.Until(due); wait > 0; wait = time.Until(due) {
-		sleep := syscall.NsecToTimespec(int64(wait))
-		_ = syscall.Nanosleep(&sleep, nil) // woken early, it is asked again
+		nanosleep(wait) // woken early, it is asked again
 	}
 }
