@@ -168,6 +168,7 @@ func TestSilentConnectionsAreGivenUp(t *testing.T) {
 	for range 100 { // as a busy process does
 		asking.Go(func() {
 			for s.Ping(t.Context()) != nil && time.Since(lost) < time.Minute {
+				time.Sleep(50 * time.Millisecond) // without it they leave the new connections no processor
 			}
 		})
 	}
