@@ -152,8 +152,9 @@ fuzz: need-go ## each fuzz target for 30 seconds
 	    echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime 30s $$pkg; done; done
 
 .PHONY: lint
-lint: need-go $(TOOLS)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION) ## golangci-lint, module tidiness, known vulnerabilities where their database can be reached
+lint: need-go $(TOOLS)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION) ## golangci-lint, that it compiles for macOS, module tidiness, known vulnerabilities where their database can be reached
 	$(TOOLS)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION) run ./...
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 go vet $$(go list ./... | grep -v loadtest/faults$$)
 	go mod tidy -diff
 	@$(MAKE) --no-print-directory vulncheck
 
