@@ -86,11 +86,6 @@ func CheckKeyspace(name string) error {
 	return nil
 }
 
-// A connection on which so many requests were not answered in time is given up. After a network was cut for half a minute
-// the old ones are silent for nearly as long again, while a new one works at once; the driver itself would keep them. (It has
-// no setting of a session for it.)
-func init() { gocql.TimeoutLimit = 10 }
-
 // cluster is the driver's configuration, for sessions in a keyspace or, where that is empty, in none.
 func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 	if len(c.Hosts) == 0 {
@@ -116,7 +111,7 @@ func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 	cluster.Timeout, cluster.WriteTimeout = c.Timeout, c.Timeout
 	cluster.ConnectTimeout = min(c.Timeout, 5*time.Second)
 	cluster.WriteCoalesceWaitTime = 0 // gathering does it, and nobody waits
-	cluster.Dialer = gatherer{net.Dialer{Timeout: cluster.ConnectTimeout, KeepAlive: 15 * time.Second}, c.Timeout}
+	cluster.Dialer = gatherer{net.Dialer{Timeout: cluster.ConnectTimeout, KeepAlive: 15 * time.Second}, c.Timeout, c.Logger}
 	cluster.DefaultTimestamp = false // a write's timestamp is in its statement, or the transaction's
 	cluster.RetryPolicy = retryPolicy{}
 	cluster.ReconnectInterval = time.Second // of nodes that are down: the default is a minute

@@ -2,16 +2,18 @@ package cassandra
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"runtime"
 	"sync"
 	"time"
 )
 
-// gatherer dials connections that gather.
+// gatherer dials connections that gather, and that end where nobody answers (listening).
 type gatherer struct {
 	net.Dialer
 	timeout time.Duration // of a write
+	log     *slog.Logger
 }
 
 // DialContext implements gocql.Dialer.
@@ -20,7 +22,7 @@ func (g gatherer) DialContext(ctx context.Context, network, address string) (net
 	if err != nil {
 		return nil, err
 	}
-	c := &gathering{Conn: conn, timeout: g.timeout}
+	c := &gathering{Conn: listen(conn, g.log), timeout: g.timeout}
 	c.room.L = &c.mu
 	return c, nil
 }

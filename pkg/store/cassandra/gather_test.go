@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -21,7 +22,7 @@ func gatheringPair(t *testing.T, timeout time.Duration) (client, server net.Conn
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	client, err = gatherer{timeout: timeout}.DialContext(t.Context(), "tcp", listener.Addr().String())
+	client, err = gatherer{timeout: timeout, log: slog.New(slog.DiscardHandler)}.DialContext(t.Context(), "tcp", listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +139,7 @@ func TestGatheringUnderTLS(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
 	defer server.Close()
 	client := server.Client()
-	client.Transport.(*http.Transport).DialContext = gatherer{timeout: time.Minute}.DialContext
+	client.Transport.(*http.Transport).DialContext = gatherer{timeout: time.Minute, log: slog.New(slog.DiscardHandler)}.DialContext
 	body := strings.Repeat("all of it, in order. ", 100_000)
 	for range 3 { // the connection is kept
 		response, err := client.Post(server.URL, "text/plain", strings.NewReader(body))

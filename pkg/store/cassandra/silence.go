@@ -1,0 +1,89 @@
+package cassandra
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// listening is a connection that is closed when the node says nothing at all for silence, though it was asked. Where a node
+// hangs, or a network was cut, connections stay open and silent; the driver would keep each for half a minute and more, while
+// another node, or a new connection, answers at once.
+type listening struct {
+	net.Conn
+	log    *slog.Logger
+	heard  atomic.Bool // since the last tick
+	silent atomic.Bool // given up for it
+
+	mu      sync.Mutex // guards what follows
+	tick    *time.Timer
+	ticking bool
+	missed  int // ticks, one after the other
+}
+
+// silence is longer than the driver's heartbeat is rare: it comes every five seconds, and a node that lives answers it, however long
+// it works at what it was asked besides. It is waited for in ticks: of a process that stood still itself only one has gone by.
+const (
+	silence = 7 * time.Second
+	ticks   = 7
+)
+
+func listen(conn net.Conn, log *slog.Logger) *listening {
+	l := &listening{Conn: conn, log: log}
+	l.tick = time.AfterFunc(silence, l.listen)
+	l.tick.Stop()
+	return l
+}
+
+// Write implements net.Conn. What is written while nobody listens begins the wait.
+func (l *listening) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	if !l.ticking {
+		l.ticking, l.missed = true, 0
+		l.heard.Store(false)
+		l.tick.Reset(silence / ticks)
+	}
+	l.mu.Unlock()
+	return l.Conn.Write(p)
+}
+
+// Read implements net.Conn.
+func (l *listening) Read(p []byte) (int, error) {
+	n, err := l.Conn.Read(p)
+	if n > 0 && !l.heard.Load() {
+		l.heard.Store(true)
+	}
+	if err != nil && l.silent.Load() {
+		err = fmt.Errorf("the node said nothing for %s: %w", silence, net.ErrClosed)
+	}
+	return n, err
+}
+
+// listen ends with the first word, until something is written again, or with the connection.
+func (l *listening) listen() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.heard.Load() {
+		l.ticking = false
+		return
+	}
+	if l.missed++; l.missed < ticks {
+		l.tick.Reset(silence / ticks)
+		return
+	}
+	l.log.Warn("a Cassandra node said nothing on a connection; it is given up", "node", l.RemoteAddr(), "for", silence)
+	l.silent.Store(true)
+	_ = l.Conn.Close()
+}
+
+// Close implements net.Conn.
+func (l *listening) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tick.Stop()
+	l.ticking = true // nothing begins it again
+	return l.Conn.Close()
+}

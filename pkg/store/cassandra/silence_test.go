@@ -1,0 +1,89 @@
+package cassandra
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// conversing is a connection whose other end is asked, and takes so long to answer; a negative time is for ever.
+func conversing(t *testing.T, answers time.Duration) (conn net.Conn, ask func() error, ended chan error) {
+	ours, theirs := net.Pipe()
+	conn = listen(ours, slog.New(slog.DiscardHandler))
+	t.Cleanup(func() { conn.Close(); theirs.Close() })
+	go func() {
+		for b := make([]byte, 1); ; {
+			if _, err := theirs.Read(b); err != nil {
+				return
+			}
+			if answers >= 0 {
+				time.AfterFunc(answers, func() { _, _ = theirs.Write([]byte("!")) })
+			}
+		}
+	}()
+	ended = make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, conn)
+		ended <- err
+	}()
+	return conn, func() error { _, err := conn.Write([]byte("?")); return err }, ended
+}
+
+func TestSilenceEndsAConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, ask, ended := conversing(t, -1)
+		time.Sleep(time.Hour) // nobody is asked, nothing is owed
+		if err := ask(); err != nil {
+			t.Fatal(err)
+		}
+		asked := time.Now()
+		if err := ask(); err != nil {
+			t.Fatal(err)
+		}
+		err := <-ended
+		if took := time.Since(asked); took != silence || !strings.Contains(err.Error(), "said nothing for 7s") || !transient(err) {
+			t.Errorf("after %s: %v", took, err)
+		}
+	})
+}
+
+func TestWhoAnswersKeepsTheConnection(t *testing.T) {
+	for _, answers := range []time.Duration{0, time.Second, silence - time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			_, ask, ended := conversing(t, answers)
+			for range 100 {
+				if err := ask(); err != nil {
+					t.Fatalf("answered after %s: %v", answers, err)
+				}
+				time.Sleep(5 * time.Second) // as often as the driver's heartbeat
+			}
+			select {
+			case err := <-ended:
+				t.Errorf("answered after %s: %v", answers, err)
+			default:
+			}
+		})
+	}
+}
+
+// A connection that is closed is not listened to any more.
+func TestNobodyListensToWhatIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, ask, ended := conversing(t, -1)
+		if err := ask(); err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		if err := <-ended; strings.Contains(err.Error(), "said nothing") {
+			t.Error(err)
+		}
+		time.Sleep(time.Minute)
+		if ask() == nil || conn.(*listening).silent.Load() {
+			t.Error("it goes on")
+		}
+	})
+}
