@@ -15,13 +15,15 @@ import (
 type listening struct {
 	net.Conn
 	log    *slog.Logger
-	heard  atomic.Bool // since the last tick
+	owed   atomic.Bool // nothing was heard since the last write
+	heard  atomic.Bool // something since the last tick
 	silent atomic.Bool // given up for it
 
 	mu      sync.Mutex // guards what follows
 	tick    *time.Timer
 	ticking bool
 	missed  int // ticks, one after the other
+	closed  bool
 }
 
 // silence is longer than the driver's heartbeat is rare: it comes every five seconds, and a node that lives answers it, however long
@@ -40,8 +42,9 @@ func listen(conn net.Conn, log *slog.Logger) *listening {
 
 // Write implements net.Conn. What is written while nobody listens begins the wait.
 func (l *listening) Write(p []byte) (int, error) {
+	l.owed.Store(true)
 	l.mu.Lock()
-	if !l.ticking {
+	if !l.ticking && !l.closed {
 		l.ticking, l.missed = true, 0
 		l.heard.Store(false)
 		l.tick.Reset(silence / ticks)
@@ -53,7 +56,8 @@ func (l *listening) Write(p []byte) (int, error) {
 // Read implements net.Conn.
 func (l *listening) Read(p []byte) (int, error) {
 	n, err := l.Conn.Read(p)
-	if n > 0 && !l.heard.Load() {
+	if n > 0 {
+		l.owed.Store(false)
 		l.heard.Store(true)
 	}
 	if err != nil && l.silent.Load() {
@@ -62,28 +66,31 @@ func (l *listening) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// listen ends with the first word, until something is written again, or with the connection.
+// listen is done at each tick, until nothing is owed.
 func (l *listening) listen() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.heard.Load() {
-		l.ticking = false
-		return
+	heard, owed := l.heard.Swap(false), l.owed.Load()
+	l.ticking = owed && !l.closed
+	if l.missed++; heard {
+		l.missed = 0
 	}
-	if l.missed++; l.missed < ticks {
+	given := l.ticking && l.missed == ticks
+	if l.ticking && !given {
 		l.tick.Reset(silence / ticks)
-		return
 	}
-	l.log.Warn("a Cassandra node said nothing on a connection; it is given up", "node", l.RemoteAddr(), "for", silence)
-	l.silent.Store(true)
-	_ = l.Conn.Close()
+	l.mu.Unlock()
+	if given {
+		l.silent.Store(true)
+		_ = l.Close()
+		l.log.Warn("a Cassandra node said nothing on a connection; it is given up", "node", l.RemoteAddr().String(), "for", silence.String())
+	}
 }
 
 // Close implements net.Conn.
 func (l *listening) Close() error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.closed = true
 	l.tick.Stop()
-	l.ticking = true // nothing begins it again
+	l.mu.Unlock()
 	return l.Conn.Close()
 }

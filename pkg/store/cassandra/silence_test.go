@@ -51,6 +51,33 @@ func TestSilenceEndsAConnection(t *testing.T) {
 	})
 }
 
+// The answer to one request is none to the next, though both fall into one tick.
+func TestSilenceAfterAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		conn := listen(ours, slog.New(slog.DiscardHandler))
+		defer conn.Close()
+		defer theirs.Close()
+		ask := func() {
+			go func() { _, _ = conn.Write([]byte("?")) }()
+			if _, err := theirs.Read(make([]byte, 1)); err != nil {
+				t.Error(err)
+			}
+		}
+		ask()
+		go func() { _, _ = theirs.Write([]byte("!")) }()
+		if _, err := conn.Read(make([]byte, 1)); err != nil {
+			t.Error(err)
+		}
+		ask()
+		asked := time.Now()
+		_, err := conn.Read(make([]byte, 1))
+		if took := time.Since(asked); err == nil || took > silence+silence/ticks {
+			t.Errorf("after %s: %v", took, err)
+		}
+	})
+}
+
 func TestWhoAnswersKeepsTheConnection(t *testing.T) {
 	for _, answers := range []time.Duration{0, time.Second, silence - time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
@@ -81,6 +108,7 @@ func TestNobodyListensToWhatIsClosed(t *testing.T) {
 		if err := <-ended; strings.Contains(err.Error(), "said nothing") {
 			t.Error(err)
 		}
+		conn.(*listening).listen() // the tick that was on its way
 		time.Sleep(time.Minute)
 		if ask() == nil || conn.(*listening).silent.Load() {
 			t.Error("it goes on")
