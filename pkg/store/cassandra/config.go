@@ -134,9 +134,9 @@ func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 	return cluster, nil
 }
 
-// tokenAware asks a row's replicas first, each as often as another.
+// tokenAware asks a row's replicas first, each as often as another, and no node twice.
 func tokenAware(fallback gocql.HostSelectionPolicy) gocql.HostSelectionPolicy {
-	return gocql.TokenAwareHostPolicy(fallback, gocql.ShuffleReplicas())
+	return distinct{gocql.TokenAwareHostPolicy(fallback, gocql.ShuffleReplicas())}
 }
 
 // driverLog takes what the driver says of connections that come and go.
