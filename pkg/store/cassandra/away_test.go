@@ -176,7 +176,7 @@ func TestSilentConnectionsAreGivenUp(t *testing.T) {
 				})
 			}
 			all.Wait()
-			if took := time.Since(lost); took > silence+8*time.Second { // left to the driver it takes half a minute
+			if took := time.Since(lost); took > silence+18*time.Second { // left to the driver, where little is asked, it takes 42 s
 				t.Errorf("new connections would serve, and it took %v", took)
 			} else {
 				t.Logf("served again after %v", took)
