@@ -155,7 +155,7 @@ func TestOverloadedWithoutANumber(t *testing.T) {
 }
 
 // Connections over a network that was cut may stay silent for long after it is back. They are given up, and new ones serve,
-// however little is asked.
+// also where little is asked.
 func TestSilentConnectionsAreGivenUp(t *testing.T) {
 	for name, asking := range map[string]int{"much is asked": 100, "little is asked": 1} {
 		t.Run(name, func(t *testing.T) {

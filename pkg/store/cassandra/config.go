@@ -134,7 +134,7 @@ func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 	return cluster, nil
 }
 
-// tokenAware asks a row's replicas first, each as often as another, and no node twice.
+// tokenAware asks a row's replicas first, in any order, and no node twice.
 func tokenAware(fallback gocql.HostSelectionPolicy) gocql.HostSelectionPolicy {
 	return distinct{gocql.TokenAwareHostPolicy(fallback, gocql.ShuffleReplicas())}
 }

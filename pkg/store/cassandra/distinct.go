@@ -27,3 +27,14 @@ func (d distinct) Pick(q gocql.ExecutableQuery) gocql.NextHost {
 		}
 	}
 }
+
+// AddHosts is how the driver adds all nodes at once, where a policy can: else it reads the schema for each of them.
+func (d distinct) AddHosts(hosts []*gocql.HostInfo) {
+	if p, can := d.HostSelectionPolicy.(interface{ AddHosts([]*gocql.HostInfo) }); can {
+		p.AddHosts(hosts)
+		return
+	}
+	for _, h := range hosts {
+		d.AddHost(h)
+	}
+}

@@ -26,8 +26,9 @@ type listening struct {
 	closed  bool
 }
 
-// silence is longer than the driver's heartbeat is rare: it comes every five seconds, and a node that lives answers it, however long
-// it works at what it was asked besides. It is waited for in ticks: of a process that stood still itself only one has gone by.
+// silence is longer than the driver's heartbeat is rare: it comes every five seconds, and a node that lives answers it while it
+// works at what it was asked besides. Where an answer to something else was the last word the heartbeat begins the wait: twelve
+// seconds then. It is waited for in ticks: of a process that stood still itself only one has gone by.
 const (
 	silence = 7 * time.Second
 	ticks   = 7
@@ -57,8 +58,8 @@ func (l *listening) Write(p []byte) (int, error) {
 func (l *listening) Read(p []byte) (int, error) {
 	n, err := l.Conn.Read(p)
 	if n > 0 {
+		l.heard.Store(true) // first: a tick that finds something owed by then knows of it
 		l.owed.Store(false)
-		l.heard.Store(true)
 	}
 	if err != nil && l.silent.Load() {
 		err = fmt.Errorf("the node said nothing for %s: %w", silence, net.ErrClosed)

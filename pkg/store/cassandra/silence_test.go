@@ -97,6 +97,40 @@ func TestWhoAnswersKeepsTheConnection(t *testing.T) {
 	}
 }
 
+// Nothing is owed by who has answered, however long ago.
+func TestWhoHasAnsweredMaySaySoNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, ask, ended := conversing(t, time.Second/2)
+		if err := ask(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		select {
+		case err := <-ended:
+			t.Error(err)
+		default:
+		}
+	})
+}
+
+// Where something is under way at every tick what counts is that something was heard.
+func TestWhoIsAlwaysAskedKeepsTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, ask, ended := conversing(t, time.Second/2)
+		for range 200 {
+			if err := ask(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(300 * time.Millisecond)
+		}
+		select {
+		case err := <-ended:
+			t.Error(err)
+		default:
+		}
+	})
+}
+
 // A connection that is closed is not listened to any more.
 func TestNobodyListensToWhatIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
