@@ -136,7 +136,7 @@ func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 
 // tokenAware asks a row's replicas first, in any order, and no node twice.
 func tokenAware(fallback gocql.HostSelectionPolicy) gocql.HostSelectionPolicy {
-	return distinct{gocql.TokenAwareHostPolicy(fallback, gocql.ShuffleReplicas())}
+	return distinct{gocql.TokenAwareHostPolicy(fallback, gocql.ShuffleReplicas()).(bulkPolicy)}
 }
 
 // driverLog takes what the driver says of connections that come and go.

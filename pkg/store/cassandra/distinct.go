@@ -8,11 +8,17 @@ import (
 
 // distinct offers each node once. Where nodes have several tokens, as is their default, the driver's list of a row's replicas
 // has some of them two and three times: all tries of a request could go to the one that hangs.
-type distinct struct{ gocql.HostSelectionPolicy }
+type distinct struct{ bulkPolicy }
+
+// bulkPolicy takes all nodes at once. Where a policy does not, the driver reads the schema for each of them.
+type bulkPolicy interface {
+	gocql.HostSelectionPolicy
+	AddHosts(hosts []*gocql.HostInfo)
+}
 
 // Pick implements gocql.HostSelectionPolicy.
 func (d distinct) Pick(q gocql.ExecutableQuery) gocql.NextHost {
-	next := d.HostSelectionPolicy.Pick(q)
+	next := d.bulkPolicy.Pick(q)
 	var offered []*gocql.HostInfo
 	return func() gocql.SelectedHost {
 		for {
@@ -25,16 +31,5 @@ func (d distinct) Pick(q gocql.ExecutableQuery) gocql.NextHost {
 				return host
 			}
 		}
-	}
-}
-
-// AddHosts is how the driver adds all nodes at once, where a policy can: else it reads the schema for each of them.
-func (d distinct) AddHosts(hosts []*gocql.HostInfo) {
-	if p, can := d.HostSelectionPolicy.(interface{ AddHosts([]*gocql.HostInfo) }); can {
-		p.AddHosts(hosts)
-		return
-	}
-	for _, h := range hosts {
-		d.AddHost(h)
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 // repeating offers nodes as the driver does for a row whose tokens are one node's mostly.
 type repeating struct {
-	gocql.HostSelectionPolicy
+	bulkPolicy
 	nodes []*gocql.HostInfo
 }
 
@@ -55,23 +55,14 @@ func TestNoNodeIsOfferedTwice(t *testing.T) {
 // Of a cluster every node is offered, once, whatever the row.
 func TestEveryNodeIsOfferedOnce(t *testing.T) {
 	cfg := migrated(t).withDefaults()
-	cluster, err := cfg.cluster(cfg.Keyspace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	policy := cluster.PoolConfig.HostSelectionPolicy
-	session, err := cluster.CreateSession()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer session.Close()
+	s, spy := openSpied(t, cfg)
 	for range 50 {
 		id, err := gocql.RandomUUID()
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got []string
-		next := policy.Pick(session.Query(selectHead, id))
+		next := spy.HostSelectionPolicy.Pick(s.session.Query(selectHead, id))
 		for h := next(); h != nil; h = next() {
 			got = append(got, h.Info().HostID())
 		}
