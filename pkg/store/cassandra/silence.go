@@ -36,7 +36,7 @@ const (
 
 func listen(conn net.Conn, log *slog.Logger) *listening {
 	l := &listening{Conn: conn, log: log}
-	l.tick = time.AfterFunc(silence, l.listen)
+	l.tick = time.AfterFunc(silence, l.onTick)
 	l.tick.Stop()
 	return l
 }
@@ -67,8 +67,8 @@ func (l *listening) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// listen is done at each tick, until nothing is owed.
-func (l *listening) listen() {
+// onTick goes on until nothing is owed.
+func (l *listening) onTick() {
 	l.mu.Lock()
 	heard, owed := l.heard.Swap(false), l.owed.Load()
 	l.ticking = owed && !l.closed

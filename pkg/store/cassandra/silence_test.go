@@ -79,56 +79,34 @@ func TestSilenceAfterAnAnswer(t *testing.T) {
 }
 
 func TestWhoAnswersKeepsTheConnection(t *testing.T) {
-	for _, answers := range []time.Duration{0, time.Second, silence - time.Millisecond} {
-		synctest.Test(t, func(t *testing.T) {
-			_, ask, ended := conversing(t, answers)
-			for range 100 {
-				if err := ask(); err != nil {
-					t.Fatalf("answered after %s: %v", answers, err)
+	const heartbeat = 5 * time.Second // the driver's
+	for name, c := range map[string]struct {
+		asks           int
+		every, answers time.Duration
+	}{
+		"at once":                              {100, heartbeat, 0},
+		"soon":                                 {100, heartbeat, time.Second},
+		"just in time":                         {100, heartbeat, silence - time.Millisecond},
+		"once, and nobody asks again":          {1, time.Hour, time.Second / 2},
+		"where each tick finds something owed": {200, 307 * time.Millisecond, 290 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, ask, ended := conversing(t, c.answers)
+				for range c.asks {
+					if err := ask(); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(c.every)
 				}
-				time.Sleep(5 * time.Second) // as often as the driver's heartbeat
-			}
-			select {
-			case err := <-ended:
-				t.Errorf("answered after %s: %v", answers, err)
-			default:
-			}
+				select {
+				case err := <-ended:
+					t.Error(err)
+				default:
+				}
+			})
 		})
 	}
-}
-
-// Nothing is owed by who has answered, however long ago.
-func TestWhoHasAnsweredMaySaySoNoMore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		_, ask, ended := conversing(t, time.Second/2)
-		if err := ask(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Hour)
-		select {
-		case err := <-ended:
-			t.Error(err)
-		default:
-		}
-	})
-}
-
-// Where something is under way at every tick what counts is that something was heard.
-func TestWhoIsAlwaysAskedKeepsTheConnection(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		_, ask, ended := conversing(t, time.Second/2)
-		for range 200 {
-			if err := ask(); err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(300 * time.Millisecond)
-		}
-		select {
-		case err := <-ended:
-			t.Error(err)
-		default:
-		}
-	})
 }
 
 // A connection that is closed is not listened to any more.
@@ -142,7 +120,7 @@ func TestNobodyListensToWhatIsClosed(t *testing.T) {
 		if err := <-ended; strings.Contains(err.Error(), "said nothing") {
 			t.Error(err)
 		}
-		conn.(*listening).listen() // the tick that was on its way
+		conn.(*listening).onTick() // the tick that was on its way
 		time.Sleep(time.Minute)
 		if ask() == nil || conn.(*listening).silent.Load() {
 			t.Error("it goes on")
